@@ -1,0 +1,150 @@
+"""geomnet: differential geometry on network function space.
+
+A deep network is a discretised curve of maps, from the identity to a target, on a Riemannian
+manifold whose metric you choose. Its length is the network's complexity; the least-complexity
+path is a geodesic.
+
+Names load when first used, so that ``import geomnet`` and the command line start at once.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from ._version import __version__
+
+if TYPE_CHECKING:
+    from . import datasets
+    from .checks import check_geodesic, check_metric
+    from .curve import Curve
+    from .errors import (
+        ConvergenceError,
+        DomainError,
+        GeomnetError,
+        InputError,
+        SingularKernelError,
+    )
+    from .geodesics import (
+        Certificate,
+        Geodesic,
+        LogSolver,
+        PathNewtonCG,
+        PointwiseNewton,
+        StraightLine,
+        geodesic,
+        hamiltonian_flow,
+    )
+    from .kernels import (
+        FeatureKernel,
+        GaussianKernel,
+        Kernel,
+        Matern32Kernel,
+        Matern52Kernel,
+        RadialKernel,
+    )
+    from .likelihoods import (
+        Bernoulli,
+        Categorical,
+        Gaussian,
+        HeteroscedasticGaussian,
+        Likelihood,
+    )
+    from .metrics import EnergyMetric, FisherRaoMetric, L2Metric, Metric
+    from .networks import (
+        RK4,
+        Euler,
+        Field,
+        Fit,
+        FunctionField,
+        LinearField,
+        Midpoint,
+        Network,
+        RandomFeatureField,
+        Readout,
+        ReLUField,
+        TanhField,
+        train,
+    )
+    from .path_energy import PathEnergy
+    from .reports import write_report
+    from .sample import Sample
+    from .space import FunctionSpace
+    from .studies import Comparison, compare
+    from .versions import show_versions
+
+_HOMES = {
+    "checks": ("check_geodesic", "check_metric"),
+    "curve": ("Curve",),
+    "errors": (
+        "ConvergenceError",
+        "DomainError",
+        "GeomnetError",
+        "InputError",
+        "SingularKernelError",
+    ),
+    "geodesics": (
+        "Certificate",
+        "Geodesic",
+        "LogSolver",
+        "PathNewtonCG",
+        "PointwiseNewton",
+        "StraightLine",
+        "geodesic",
+        "hamiltonian_flow",
+    ),
+    "kernels": (
+        "FeatureKernel",
+        "GaussianKernel",
+        "Kernel",
+        "Matern32Kernel",
+        "Matern52Kernel",
+        "RadialKernel",
+    ),
+    "likelihoods": (
+        "Bernoulli",
+        "Categorical",
+        "Gaussian",
+        "HeteroscedasticGaussian",
+        "Likelihood",
+    ),
+    "metrics": ("EnergyMetric", "FisherRaoMetric", "L2Metric", "Metric"),
+    "networks": (
+        "RK4",
+        "Euler",
+        "Field",
+        "Fit",
+        "FunctionField",
+        "LinearField",
+        "Midpoint",
+        "Network",
+        "RandomFeatureField",
+        "ReLUField",
+        "Readout",
+        "TanhField",
+        "train",
+    ),
+    "path_energy": ("PathEnergy",),
+    "reports": ("write_report",),
+    "sample": ("Sample",),
+    "space": ("FunctionSpace",),
+    "studies": ("Comparison", "compare"),
+    "versions": ("show_versions",),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = ["__version__", "datasets", *sorted(_HOME_OF)]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "datasets":
+        return import_module(".datasets", __name__)
+    if name in _HOME_OF:
+        value = getattr(import_module(f".{_HOME_OF[name]}", __name__), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'geomnet' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

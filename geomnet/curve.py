@@ -1,0 +1,209 @@
+r"""Curves of maps: a network's states layer by layer, or the states of a geodesic.
+
+The curve is the *polygon* through its states. Its length in a metric,
+:math:`\int\sqrt{\langle\dotφ,\dotφ\rangle}dt`, is computed with every segment subdivided until
+converged, so that a network of 8 layers and a geodesic of 16 steps compare, and no polygon is
+shorter than the distance between its ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .errors import ConvergenceError, InputError, check_array, check_integer
+
+__all__ = ["Curve"]
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """A curve of observed maps, through given states.
+
+    Parameters
+    ----------
+    states : array_like, shape (L+1, n, d)
+        The maps the curve passes through.
+    times : array_like, shape (L+1,), optional
+        Increasing times; uniform on [0, 1] by default.
+
+    Examples
+    --------
+    A quarter turn of two points, as a polygon of 64 sides:
+
+    >>> import numpy as np, geomnet as gn
+    >>> t = np.linspace(0, np.pi / 2, 65)
+    >>> circle = np.stack([np.cos(t), np.sin(t)], axis=-1)
+    >>> curve = gn.Curve(np.stack([circle, -circle], axis=1))
+    >>> round(curve.length(gn.L2Metric(gn.FunctionSpace(curve.start))), 3)
+    1.571
+    """
+
+    states: np.ndarray
+    times: np.ndarray = None  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        states = check_array("states", self.states, ndim=3)
+        if len(states) < 2:
+            raise InputError("states: a curve needs at least two states, its ends")
+        if self.times is None:
+            times = np.linspace(0.0, 1.0, len(states))
+        else:
+            times = check_array("times", self.times, shape=(len(states),))
+            if (np.diff(times) <= 0).any():
+                raise InputError("times: must increase from state to state")
+        object.__setattr__(self, "states", states)
+        object.__setattr__(self, "times", times)
+
+    @classmethod
+    def from_activations(cls, activations: Sequence[Any], times: Any = None) -> Curve:
+        """Make a curve from the recorded activations of any network of one width.
+
+        Parameters
+        ----------
+        activations : sequence of array_like, each (n, d)
+            The input, then the activations after each layer.
+        times : array_like, optional
+
+        Raises
+        ------
+        InputError
+            Where layers have different widths: they are then no curve in one space of maps.
+        """
+        arrays = [check_array(f"activations[{i}]", a, ndim=2) for i, a in enumerate(activations)]
+        shapes = {a.shape for a in arrays}
+        if len(shapes) != 1:
+            raise InputError(
+                f"activations: a curve needs layers of one width, got {sorted(shapes)}; "
+                "take a block of layers of equal width"
+            )
+        return cls(np.stack(arrays), times)
+
+    @property
+    def start(self) -> np.ndarray:
+        """First state, (n, d)."""
+        return self.states[0]
+
+    @property
+    def end(self) -> np.ndarray:
+        """Last state, (n, d)."""
+        return self.states[-1]
+
+    @property
+    def n_steps(self) -> int:
+        """Number of segments."""
+        return len(self.states) - 1
+
+    def __repr__(self) -> str:
+        n, d = self.start.shape
+        return f"Curve(n_steps={self.n_steps}, n={n}, dim={d})"
+
+    def __call__(self, t: Any) -> np.ndarray:
+        """States at times `t` (a number, or shape (k,)) on the polygon."""
+        t = np.asarray(t, dtype=np.float64)
+        if (t < self.times[0]).any() or (t > self.times[-1]).any():
+            raise InputError(f"t: outside the curve's times [{self.times[0]}, {self.times[-1]}]")
+        k = np.clip(np.searchsorted(self.times, t, side="right") - 1, 0, self.n_steps - 1)
+        share = ((t - self.times[k]) / (self.times[k + 1] - self.times[k]))[..., None, None]
+        return (1 - share) * self.states[k] + share * self.states[k + 1]
+
+    def step_lengths(self, metric: Any, rtol: float = 1e-8) -> np.ndarray:
+        r"""Length of every segment, subdivided until converged, (L,).
+
+        Each segment is cut in 1, 2, 4, … equal parts, whose lengths are
+        :math:`\sqrt{s(a, b)}` with the metric's squared step, and extrapolated (Romberg; the
+        error of a symmetric step has even powers only).
+
+        Parameters
+        ----------
+        metric : Metric
+        rtol : float
+            Tolerance relative to the length of the curve.
+
+        Raises
+        ------
+        ConvergenceError
+            When 2048 parts are not enough.
+        """
+        return self._converge(metric, rtol, lambda squared: np.sqrt(np.maximum(squared, 0)), 1)
+
+    def length(self, metric: Any, rtol: float = 1e-8) -> float:
+        """Length of the polygon in a metric; see :meth:`step_lengths`."""
+        return float(self.step_lengths(metric, rtol).sum())
+
+    def energy(self, metric: Any, rtol: float = 1e-8) -> float:
+        """Energy ∫⟨φ̇, φ̇⟩dt of the polygon over its times, at least length²/duration."""
+        per_unit = self._converge(metric, rtol, lambda squared: squared, 2)
+        return float(np.sum(per_unit / np.diff(self.times)))
+
+    def speed(self, metric: Any, rtol: float = 1e-8) -> np.ndarray:
+        """Mean speed on each segment, its length over its duration, (L,)."""
+        return self.step_lengths(metric, rtol) / np.diff(self.times)
+
+    def resample(self, n_steps: int, metric: Any = None) -> Curve:
+        """Return the polygon's states at `n_steps` + 1 equidistant places.
+
+        Parameters
+        ----------
+        n_steps : int
+        metric : Metric, optional
+            Equidistant in arc length of this metric (constant speed, up to the corners cut);
+            in time by default.
+        """
+        n_steps = check_integer("n_steps", n_steps, least=1)
+        if metric is None:
+            places = np.linspace(self.times[0], self.times[-1], n_steps + 1)
+        else:
+            fine = self.refine(max(1, -(-4 * n_steps // self.n_steps)))
+            arc = np.concatenate([[0.0], np.cumsum(fine.step_lengths(metric, 1e-6))])
+            places = np.interp(np.linspace(0, arc[-1], n_steps + 1), arc, fine.times)
+            places[[0, -1]] = self.times[[0, -1]]
+            if arc[-1] == 0 or (np.diff(places) <= 0).any():
+                places = np.linspace(self.times[0], self.times[-1], n_steps + 1)
+        return Curve(self(places), np.linspace(0.0, 1.0, n_steps + 1) if metric else places)
+
+    def refine(self, parts: int) -> Curve:
+        """Cut every segment into `parts` equal parts: the same polygon, more states."""
+        parts = check_integer("parts", parts, least=1)
+        times = np.interp(
+            np.arange(self.n_steps * parts + 1) / parts, np.arange(self.n_steps + 1), self.times
+        )
+        return Curve(self(times), times)
+
+    def _converge(self, metric: Any, rtol: float, of_squared: Any, power: int) -> np.ndarray:
+        """Romberg sums over the parts of each segment, for the segments not yet converged."""
+        start, step = self.states[:-1], np.diff(self.states, axis=0)
+        result = np.zeros(self.n_steps)
+        active = np.arange(self.n_steps)
+        rows: list[np.ndarray] = []
+        for level in range(12):
+            parts = 2**level
+            knots = np.arange(parts + 1).reshape(-1, 1, 1, 1) / parts
+            nodes = start[active] + knots * step[active]
+            pairs = (parts * len(active), *start.shape[1:])
+            squared = metric.squared_step(
+                nodes[:-1].reshape(pairs), nodes[1:].reshape(pairs)
+            ).reshape(parts, len(active))
+            # a part's energy over its share of the unit segment is parts·s; lengths just add
+            row = [parts ** (power - 1) * of_squared(squared).sum(axis=0)]
+            for j, above in enumerate(rows):
+                row.append(row[j] + (row[j] - above) / (4.0 ** (j + 1) - 1))
+            best = row[-1]
+            result[active] = best
+            if level >= 2:
+                # the change against last level's best, and within this level's last column
+                change = np.maximum(np.abs(best - rows[-1]), np.abs(best - row[-2]))
+                left = change > rtol * np.abs(result).sum() / self.n_steps
+                left &= change > 1e-14 * np.abs(best)
+                if not left.any():
+                    return result
+                active, row = active[left], [column[left] for column in row]
+            rows = row
+        raise ConvergenceError(
+            f"length: {len(active)} of {self.n_steps} segments did not converge to {rtol:g} in "
+            f"{parts} parts; give the curve more states, or a larger rtol",
+            result,
+        )

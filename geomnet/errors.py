@@ -1,0 +1,138 @@
+"""What can go wrong, said so that it can be mended: exceptions and the checks that raise them.
+
+Every message names the argument, says what was wrong with it, and how to mend it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+__all__ = [
+    "ConvergenceError",
+    "DomainError",
+    "GeomnetError",
+    "InputError",
+    "SingularKernelError",
+    "check_array",
+    "check_choice",
+    "check_integer",
+    "check_positive",
+]
+
+
+class GeomnetError(Exception):
+    """Base of every error that geomnet raises on purpose."""
+
+
+class InputError(GeomnetError, ValueError):
+    """An argument is unusable; the message names it, its value and the mend."""
+
+
+class DomainError(InputError):
+    """A point lies where the metric is not defined (a singular kernel matrix, say).
+
+    Line searches treat it as infinite energy and step back; at the ends of a path it is an error.
+    """
+
+
+class SingularKernelError(DomainError):
+    """A kernel matrix is singular, or so ill-conditioned that its inverse has no digits."""
+
+    def __init__(self, message: str, condition: float = np.inf) -> None:
+        super().__init__(message)
+        self.condition = condition
+
+
+class ConvergenceError(GeomnetError, RuntimeError):
+    """A solver stopped before its certificate passed.
+
+    Attributes
+    ----------
+    result : object
+        What was reached, with its certificate; nothing computed is lost.
+    """
+
+    def __init__(self, message: str, result: Any = None) -> None:
+        super().__init__(message)
+        self.result = result
+
+
+def check_array(
+    name: str,
+    value: Any,
+    *,
+    shape: tuple[int | None, ...] | None = None,
+    ndim: int | None = None,
+) -> np.ndarray:
+    """Return `value` as a finite float64 array, or say what is wrong with it.
+
+    Parameters
+    ----------
+    name : str
+        The argument's name, for the message.
+    value : array_like
+        Numbers; integers are converted, object and complex arrays refused.
+    shape : tuple of int or None, optional
+        Expected shape; None stands for any length.
+    ndim : int, optional
+        Expected number of axes.
+
+    Raises
+    ------
+    InputError
+        When the array is of another kind or shape, or holds NaN or infinities.
+    """
+    array = np.asarray(value)
+    if array.dtype == object or array.dtype.kind not in "fiub":
+        raise InputError(
+            f"{name}: expected real numbers, got an array of dtype {array.dtype}; "
+            "convert it to float64 first"
+        )
+    array = array.astype(np.float64, copy=False)
+    if ndim is not None and array.ndim != ndim:
+        raise InputError(f"{name}: expected {ndim} axes, got an array of shape {array.shape}")
+    if shape is not None and (
+        array.ndim != len(shape)
+        or any(want is not None and want != got for want, got in zip(shape, array.shape))
+    ):
+        want = "(" + ", ".join("any" if s is None else str(s) for s in shape) + ")"
+        raise InputError(f"{name}: expected shape {want}, got {array.shape}")
+    if not np.isfinite(array).all():
+        bad = int(array.size - np.isfinite(array).sum())
+        raise InputError(
+            f"{name}: {bad} of its {array.size} entries are NaN or infinite; "
+            "drop or impute them first"
+        )
+    return array
+
+
+def check_integer(name: str, value: Any, *, least: int, multiple_of: int = 1) -> int:
+    """Return `value` as an int at least `least` and a multiple of `multiple_of`."""
+    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    if not whole or value < least or value % multiple_of:
+        kind = f"a multiple of {multiple_of}" if multiple_of > 1 else "an integer"
+        raise InputError(f"{name}: expected {kind}, at least {least}; got {value!r}")
+    return int(value)
+
+
+def check_positive(name: str, value: Any, *, zero: bool = False) -> float:
+    """Return `value` as a finite float above zero (or at least zero)."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise InputError(f"{name}: expected a number, got {value!r}") from None
+    if not np.isfinite(number) or number < 0 or (number == 0 and not zero):
+        raise InputError(
+            f"{name}: expected a finite number {'at least' if zero else 'above'} zero, "
+            f"got {value!r}"
+        )
+    return number
+
+
+def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> str:
+    """Return `value` if it is one of `choices`."""
+    if value not in choices:
+        raise InputError(f"{name}: unknown {value!r}; choose from {', '.join(choices)}")
+    return value

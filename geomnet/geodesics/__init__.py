@@ -1,0 +1,21 @@
+"""Geodesics: the verb, its methods (one file each), results and certificates."""
+
+from .certificate import Certificate
+from .closed_form import StraightLine
+from .geomstats_solver import LogSolver
+from .hamiltonian import hamiltonian_flow
+from .newton_cg import PathNewtonCG
+from .pointwise import PointwiseNewton
+from .result import Geodesic
+from .solve import geodesic
+
+__all__ = [
+    "Certificate",
+    "Geodesic",
+    "LogSolver",
+    "PathNewtonCG",
+    "PointwiseNewton",
+    "StraightLine",
+    "geodesic",
+    "hamiltonian_flow",
+]

@@ -1,0 +1,463 @@
+r"""The contract of a metric on function space: one method owed, the rest derived.
+
+A metric gives :math:`\langle u, v\rangle_φ` on ``(n, d)`` arrays. From this one method, written
+in ``autograd.numpy``, come ♭, ♯, :math:`q = ∂_φ\langle v,v\rangle`, steps of a path with exact
+second derivatives, geodesics, exponential and logarithm, and so all of geomstats' learning.
+Built-in metrics override what they can derive by hand.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from functools import cached_property
+from typing import Any, ClassVar
+
+import autograd
+import autograd.numpy as anp
+import joblib
+import numpy as np
+from geomstats.geometry.riemannian_metric import RiemannianMetric
+from scipy.linalg import cho_factor, cho_solve
+
+from ..errors import ConvergenceError, DomainError, InputError, check_array, check_positive
+from ..geodesics.hamiltonian import exponential
+from ..geodesics.solve import geodesic
+from ..path_energy import MidpointSteps, QuadraticForm, Steps, SumOfSteps
+
+__all__ = ["Metric", "ScaledSum"]
+
+DENSE_LIMIT = 512
+"""Largest n·d for which a metric without its own ♯ is handled by dense matrices."""
+
+
+class Metric(RiemannianMetric):
+    r"""A Riemannian metric on a function space.
+
+    A subclass owes :meth:`inner_product`, in ``autograd.numpy``; everything else follows, and
+    may be overridden for speed.
+
+    Parameters
+    ----------
+    space : FunctionSpace
+
+    Attributes
+    ----------
+    structure : {"flat", "pointwise", "coupled"}
+        What solvers may exploit: a constant metric; no coupling between the sample's points;
+        neither.
+    n_steps : int
+        Steps of the paths behind :meth:`log`, :meth:`dist` (16; a multiple of 4).
+    method : object or None
+        The solver behind them; chosen by `structure` when None.
+
+    Examples
+    --------
+    A metric of one's own, heavier away from the origin:
+
+    >>> import autograd.numpy as anp
+    >>> import geomnet as gn
+    >>> class Weighted(gn.Metric):
+    ...     def inner_product(self, tangent_vec_a, tangent_vec_b, base_point):
+    ...         weight = 1 + anp.sum(base_point**2, axis=-1, keepdims=True)
+    ...         return anp.sum(weight * tangent_vec_a * tangent_vec_b, axis=(-2, -1))
+    >>> metric = Weighted(gn.FunctionSpace([[0.0, 0.0]]))
+    >>> geo = gn.geodesic(metric, [[-1.0, 0.5]], [[1.0, 0.5]], n_steps=16)
+    >>> geo.certificate.converged
+    True
+    """
+
+    structure: ClassVar[str] = "coupled"
+    n_steps: int = 16
+    method: Any = None
+
+    def __init__(self, space: Any) -> None:
+        super().__init__(space=space)
+
+    @property
+    def space(self) -> Any:
+        """The function space the metric lives on."""
+        return self._space
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+    # -- owed ---------------------------------------------------------------------------------
+
+    @abstractmethod
+    def inner_product(self, tangent_vec_a: Any, tangent_vec_b: Any, base_point: Any) -> Any:
+        """Inner product of tangent vectors at a base point.
+
+        Parameters
+        ----------
+        tangent_vec_a, tangent_vec_b, base_point : array_like, shape (..., n, d)
+            Leading axes broadcast.
+
+        Returns
+        -------
+        ndarray, shape (...)
+        """
+
+    # -- derived: musical isomorphisms and derivatives ----------------------------------------
+
+    def flat(self, tangent_vec: Any, base_point: Any) -> np.ndarray:
+        r"""Covector :math:`♭v = ½∂_v\langle v,v\rangle_φ`, (..., n, d)."""
+        v, base = _broadcast(tangent_vec, base_point)
+        return autograd.grad(lambda v: 0.5 * anp.sum(self.inner_product(v, v, base)))(v)
+
+    def quadratic_gradient(self, tangent_vec: Any, base_point: Any) -> np.ndarray:
+        r"""Derivative :math:`q = ∂_φ\langle v,v\rangle_φ` at fixed v, (..., n, d)."""
+        v, base = _broadcast(tangent_vec, base_point)
+        return _gradient(lambda base: anp.sum(self.inner_product(v, v, base)), base)
+
+    def sharp(self, cotangent_vec: Any, base_point: Any) -> np.ndarray:
+        """Vector ♯p, the inverse of :meth:`flat`, (..., n, d).
+
+        By dense matrices up to n·d = 512, by conjugate gradients beyond.
+        """
+        p, base = _broadcast(cotangent_vec, base_point)
+        shape = p.shape
+        p, base = p.reshape((-1, *shape[-2:])), base.reshape((-1, *shape[-2:]))
+        if p[0].size <= DENSE_LIMIT:
+            dense = self._dense(base)
+            out = np.linalg.solve(dense, p.reshape(len(p), -1, 1))
+        else:
+            out = np.stack([
+                conjugate_gradients(lambda v, b=b: self.flat(v, b), r) for r, b in zip(p, base)
+            ])
+        return out.reshape(shape)
+
+    def _dense(self, base_points: np.ndarray) -> np.ndarray:
+        """Matrices of the metric at (k, n, d) base points: (k, nd, nd)."""
+        size = base_points[0].size
+        basis = np.eye(size).reshape(size, 1, *base_points.shape[1:])
+        rows = self.flat(np.broadcast_to(basis, (size, *base_points.shape)), base_points[None])
+        return np.moveaxis(rows.reshape(size, len(base_points), size), 0, 1)
+
+    def linearise(self, velocity: np.ndarray, base_point: np.ndarray) -> QuadraticForm:
+        """Return ⟨v, v⟩_φ with first and second derivatives at (k, n, d) arrays."""
+        return AutogradForm(self, velocity, base_point)
+
+    # -- derived: steps of a path -------------------------------------------------------------
+
+    def squared_step(self, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+        """Squared length of the steps from `start` to `end`, (k, n, d): midpoint rule, (k,)."""
+        u = end - start
+        return np.asarray(self.inner_product(u, u, 0.5 * (start + end)))
+
+    def steps(self, start: np.ndarray, end: np.ndarray) -> Steps:
+        """Squared steps with their derivatives, for solvers."""
+        return MidpointSteps(self.linearise(end - start, 0.5 * (start + end)))
+
+    def check_ends(self, start: np.ndarray, end: np.ndarray) -> None:
+        """Raise a DomainError where no geodesic can join the ends."""
+
+    def hamiltonian_field(
+        self, point: np.ndarray, momentum: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        r"""Velocity :math:`♯p` and force :math:`\dot p = ½q(φ, ♯p)` of Hamilton's equations."""
+        velocity = self.sharp(momentum, point)
+        return velocity, 0.5 * self.quadratic_gradient(velocity, point)
+
+    # -- derived: exponential, logarithm, distance --------------------------------------------
+
+    def exp(
+        self, tangent_vec: Any, base_point: Any, n_steps: int | None = None
+    ) -> np.ndarray:
+        """Exponential map, by Hamilton's equations and a Runge–Kutta method of order 4.
+
+        Parameters
+        ----------
+        tangent_vec, base_point : array_like, shape (..., n, d)
+            Broadcast against each other.
+        n_steps : int, optional
+            Fixed number of steps; by default it doubles until the end moves by less than 1e-9.
+
+        Returns
+        -------
+        ndarray, shape (..., n, d)
+        """
+        vec, base = _broadcast(tangent_vec, base_point)
+        self._check_shape("tangent_vec", vec)
+        return exponential(self, vec, base, n_steps)
+
+    def log(self, point: Any, base_point: Any) -> np.ndarray:
+        """Logarithm: initial velocity of the geodesic over [0, 1], (..., n, d).
+
+        The discrete path's momentum at its start, extrapolated from two step counts (order 4).
+        Equal ends give zero.
+        """
+        return self._map_pairs(lambda geo: geo.initial_velocity, point, base_point, (-2, -1))
+
+    def dist(self, point_a: Any, point_b: Any) -> np.ndarray:
+        """Geodesic distance, broadcasting (n, d) against (k, n, d) both ways, (...)."""
+        return self._map_pairs(lambda geo: geo.distance, point_b, point_a, ())
+
+    def squared_dist(self, point_a: Any, point_b: Any) -> np.ndarray:
+        """Square of :meth:`dist`."""
+        return self.dist(point_a, point_b) ** 2
+
+    def dist_pairwise(self, points: Any, n_jobs: int = 1, **joblib_kwargs: Any) -> np.ndarray:
+        """Matrix of distances between points (k, n, d), over `n_jobs` processes: (k, k)."""
+        points = check_array("points", points, ndim=3)
+        rows, cols = np.triu_indices(len(points), 1)
+        job = joblib.delayed(joblib.wrap_non_picklable_objects(self.dist))
+        found = joblib.Parallel(n_jobs=n_jobs, **joblib_kwargs)(
+            job(points[i], points[j]) for i, j in zip(rows, cols)
+        )
+        matrix = np.zeros((len(points), len(points)))
+        matrix[rows, cols] = matrix[cols, rows] = np.asarray(found, dtype=float)
+        return matrix
+
+    def _map_pairs(self, read: Any, point: Any, base_point: Any, keep: tuple) -> np.ndarray:
+        ends, starts = _broadcast(point, base_point)
+        self._check_shape("point", ends)
+        batch = ends.shape[:-2]
+        flat_ends = ends.reshape((-1, *ends.shape[-2:]))
+        flat_starts = starts.reshape((-1, *starts.shape[-2:]))
+        found = [
+            read(
+                geodesic(
+                    self, a, b, n_steps=self.n_steps, method=self.method, certify_index=False
+                )
+            )
+            for a, b in zip(flat_starts, flat_ends)
+        ]
+        return np.reshape(found, batch + (ends.shape[-2:] if keep else ()))
+
+    def _check_shape(self, name: str, array: np.ndarray) -> None:
+        check_array(name, array)
+        if array.shape[-2:] != self.space.shape:
+            raise InputError(
+                f"{name}: expected shape (..., {', '.join(map(str, self.space.shape))}), "
+                f"got {array.shape}"
+            )
+
+    # -- algebra ------------------------------------------------------------------------------
+
+    def __mul__(self, scalar: Any) -> ScaledSum:
+        """Scale the metric (not the distance) by a positive number."""
+        if not np.isscalar(scalar):
+            return NotImplemented
+        return ScaledSum([(check_positive("scalar", scalar), self)])
+
+    __rmul__ = __mul__
+
+    def __add__(self, other: Any) -> ScaledSum:
+        """Add two metrics on the same space."""
+        if not isinstance(other, Metric):
+            return NotImplemented
+        return ScaledSum([(1.0, self), (1.0, other)])
+
+
+class ScaledSum(Metric):
+    r"""The metric :math:`\sum_j a_j\langle\cdot,\cdot\rangle_j`; write ``a * m1 + m2``.
+
+    Parameters
+    ----------
+    terms : sequence of (float, Metric)
+        Positive factors, and metrics on one space; sums among them are flattened.
+
+    Examples
+    --------
+    >>> import geomnet as gn
+    >>> space = gn.FunctionSpace([[0.0], [1.0]])
+    >>> (4.0 * gn.L2Metric(space)).dist([[0.0], [1.0]], [[1.0], [2.0]]).round(12)
+    np.float64(2.0)
+    """
+
+    def __init__(self, terms: Any) -> None:
+        flat: list[tuple[float, Metric]] = []
+        for a, metric in terms:
+            inner = metric.terms if isinstance(metric, ScaledSum) else [(1.0, metric)]
+            flat += [(a * b, m) for b, m in inner]
+        shapes = {m.space.shape for _, m in flat}
+        if len(shapes) > 1:
+            raise InputError(f"metrics: their spaces differ in shape, {sorted(shapes)}")
+        super().__init__(flat[0][1].space)
+        self.terms = flat
+
+    @property
+    def structure(self) -> str:  # type: ignore[override]
+        """Flat where all terms are, else coupled."""
+        return "flat" if all(m.structure == "flat" for _, m in self.terms) else "coupled"
+
+    def __repr__(self) -> str:
+        return " + ".join(f"{a:g}*{m!r}" if a != 1 else repr(m) for a, m in self.terms)
+
+    def inner_product(self, tangent_vec_a: Any, tangent_vec_b: Any, base_point: Any) -> Any:
+        """Sum of the terms."""
+        return sum(
+            a * m.inner_product(tangent_vec_a, tangent_vec_b, base_point) for a, m in self.terms
+        )
+
+    def flat(self, tangent_vec: Any, base_point: Any) -> np.ndarray:
+        """Sum of the terms."""
+        return sum(a * m.flat(tangent_vec, base_point) for a, m in self.terms)
+
+    def quadratic_gradient(self, tangent_vec: Any, base_point: Any) -> np.ndarray:
+        """Sum of the terms."""
+        return sum(a * m.quadratic_gradient(tangent_vec, base_point) for a, m in self.terms)
+
+    def sharp(self, cotangent_vec: Any, base_point: Any) -> np.ndarray:
+        """Exact for one term; else as in the base class, preconditioned by the first term."""
+        if len(self.terms) == 1:
+            a, metric = self.terms[0]
+            return metric.sharp(cotangent_vec, base_point) / a
+        p, base = _broadcast(cotangent_vec, base_point)
+        if p.shape[-2] * p.shape[-1] <= DENSE_LIMIT:
+            return super().sharp(p, base)
+        shape = p.shape
+        lead = self.terms[0][1].sharp
+        return np.stack([
+            conjugate_gradients(
+                lambda v, b=b: self.flat(v, b), r, lambda r, b=b: lead(r, b)
+            )
+            for r, b in zip(p.reshape((-1, *shape[-2:])), base.reshape((-1, *shape[-2:])))
+        ]).reshape(shape)
+
+    def squared_step(self, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+        """Sum of the terms' squared steps."""
+        return sum(a * m.squared_step(start, end) for a, m in self.terms)
+
+    def steps(self, start: np.ndarray, end: np.ndarray) -> Steps:
+        """Sum of the terms' steps."""
+        return SumOfSteps([(a, m.steps(start, end)) for a, m in self.terms])
+
+    def check_ends(self, start: np.ndarray, end: np.ndarray) -> None:
+        """Check every term."""
+        for _, metric in self.terms:
+            metric.check_ends(start, end)
+
+
+class AutogradForm:
+    """The quadratic form of any metric, its derivatives by autograd.
+
+    The cometric is dense up to n·d = 512; beyond, the preconditioner takes the metric's own ♯
+    where a subclass has written one, else the inverse of a diagonal estimated with random signs
+    (Bekas, Kokiopoulou & Saad 2007), which leaves the solution as it is and only costs products.
+    """
+
+    def __init__(self, metric: Metric, velocity: np.ndarray, base_point: np.ndarray) -> None:
+        self.metric, self.v, self.m = metric, velocity, base_point
+        self.value = np.asarray(metric.inner_product(velocity, velocity, base_point))
+        if self.value.shape != (len(velocity),):
+            raise InputError(
+                f"inner_product: for ({len(velocity)}, n, d) arrays it must return shape "
+                f"({len(velocity)},), got {self.value.shape}; sum over axes (-2, -1)"
+            )
+        if self.value.dtype == object or not np.isfinite(self.value).all():
+            raise DomainError("inner_product: returned NaN or infinity at a point of the path")
+        if (self.value < 0).any():
+            raise DomainError(
+                f"inner_product: negative at a point of the path ({self.value.min():.3g}); a "
+                "Riemannian metric is positive definite"
+            )
+
+    @cached_property
+    def flat(self) -> np.ndarray:
+        """♭v."""
+        return self.metric.flat(self.v, self.m)
+
+    @cached_property
+    def gradient(self) -> np.ndarray:
+        """q = ∂_m⟨v, v⟩."""
+        return self.metric.quadratic_gradient(self.v, self.m)
+
+    def derivative(self, dv: np.ndarray, dm: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Reverse over reverse: the gradient of (∇h)·(dv, dm) with h = ⟨v, v⟩."""
+        inner = self.metric.inner_product
+
+        def slope(v, m):
+            dh_v = autograd.grad(lambda v: anp.sum(inner(v, v, m)))(v)
+            dh_m = _gradient(lambda m: anp.sum(inner(v, v, m)), m)
+            return anp.sum(dh_v * dv) + anp.sum(dh_m * dm)
+
+        along_v = _gradient(lambda v: slope(v, self.m), self.v)
+        along_m = _gradient(lambda m: slope(self.v, m), self.m)
+        return 0.5 * along_v, along_m
+
+    @cached_property
+    def _cometrics(self) -> np.ndarray:
+        size = self.v[0].size
+        if size <= DENSE_LIMIT:
+            dense = self.metric._dense(self.m)
+            try:
+                np.linalg.cholesky(dense)
+            except np.linalg.LinAlgError:
+                raise DomainError(
+                    "inner_product: not positive definite at a point of the path"
+                ) from None
+            return np.linalg.inv(dense)
+        rng = np.random.default_rng(0)
+        total = np.zeros_like(self.m)
+        for _ in range(4):
+            signs = rng.choice([-1.0, 1.0], size=self.m.shape)
+            total += signs * self.metric.flat(signs, self.m)
+        mean = np.abs(total / 4)
+        return 1.0 / np.maximum(mean, 1e-3 * mean.mean(axis=(1, 2), keepdims=True))
+
+    def sharp(self, p: np.ndarray) -> np.ndarray:
+        """♯p, dense or diagonal."""
+        cometrics = self._cometrics
+        if cometrics.shape == p.shape and p[0].size > DENSE_LIMIT:
+            return cometrics * p
+        return (cometrics @ p.reshape(len(p), -1, 1)).reshape(p.shape)
+
+    def solve_sharp_sum(self, r: np.ndarray) -> np.ndarray:
+        """Solve with the summed cometrics."""
+        total = self._cometrics.sum(axis=0)
+        if r.size > DENSE_LIMIT:
+            return r / total
+        return cho_solve(cho_factor(total), r.reshape(-1)).reshape(r.shape)
+
+
+def _gradient(function: Any, at: Any) -> Any:
+    """Gradient by autograd, zero where the function does not depend on its argument."""
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Output seems independent of input")
+        return autograd.grad(function)(at)
+
+
+def _broadcast(vec: Any, base_point: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Give a vector and its base point the same leading axes."""
+    vec, base = np.asarray(vec, dtype=np.float64), np.asarray(base_point, dtype=np.float64)
+    if vec.shape != base.shape:
+        vec, base = np.broadcast_arrays(vec, base)
+    return np.array(vec), np.array(base)
+
+
+def conjugate_gradients(
+    product: Any, right: np.ndarray, precondition: Any = None, rtol: float = 1e-12
+) -> np.ndarray:
+    """Solve A x = right for a symmetric positive definite `product`.
+
+    Raises
+    ------
+    ConvergenceError
+        When 10·size products do not suffice.
+    """
+    solve = precondition or (lambda r: r)
+    x, r = np.zeros_like(right), right.copy()
+    z = solve(r)
+    d, rz = z.copy(), np.vdot(r, z)
+    goal = rtol * np.linalg.norm(right)
+    for _ in range(10 * right.size + 1):
+        if np.linalg.norm(r) <= goal:
+            return x
+        ad = product(d)
+        curvature = np.vdot(d, ad)
+        if not curvature > 0:
+            raise DomainError("inner_product: not positive definite at the base point")
+        alpha = rz / curvature
+        x += alpha * d
+        r -= alpha * ad
+        z = solve(r)
+        rz, old = np.vdot(r, z), rz
+        d = z + (rz / old) * d
+    raise ConvergenceError(
+        f"sharp: conjugate gradients stopped at residual {np.linalg.norm(r):.1e}; the metric is "
+        "too ill-conditioned here, override sharp with a direct solve",
+        x,
+    )

@@ -1,0 +1,93 @@
+"""The flat metric: weighted mean square of the velocity."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import autograd.numpy as anp
+import numpy as np
+
+from ..path_energy import QuadraticForm
+from .base import Metric, _broadcast
+
+__all__ = ["L2Metric"]
+
+
+class L2Metric(Metric):
+    r"""The L2 metric :math:`\langle u,v\rangle = \sum_i w_i\,u_i\cdot v_i`.
+
+    Flat: geodesics are straight lines, and every formula is closed. It is the free oracle of
+    all others.
+
+    Parameters
+    ----------
+    space : FunctionSpace
+        Its sample gives the weights.
+
+    Examples
+    --------
+    >>> import geomnet as gn
+    >>> metric = gn.L2Metric(gn.FunctionSpace([[0.0, 0.0], [1.0, 0.0]]))
+    >>> float(metric.dist([[0.0, 0.0], [1.0, 0.0]], [[3.0, 4.0], [4.0, 4.0]]))
+    5.0
+    """
+
+    structure: ClassVar[str] = "flat"
+
+    def __init__(self, space: Any) -> None:
+        super().__init__(space)
+        self._weights = space.sample.weights[:, None]
+
+    def inner_product(self, tangent_vec_a: Any, tangent_vec_b: Any, base_point: Any = None) -> Any:
+        """Weighted sum of products, (...)."""
+        return anp.sum(self._weights * tangent_vec_a * tangent_vec_b, axis=(-2, -1))
+
+    def flat(self, tangent_vec: Any, base_point: Any = None) -> np.ndarray:
+        """Return w·v."""
+        return self._weights * tangent_vec
+
+    def sharp(self, cotangent_vec: Any, base_point: Any = None) -> np.ndarray:
+        """Return p/w."""
+        return cotangent_vec / self._weights
+
+    def quadratic_gradient(self, tangent_vec: Any, base_point: Any = None) -> np.ndarray:
+        """Zero."""
+        return np.zeros_like(np.asarray(tangent_vec, dtype=np.float64))
+
+    def linearise(self, velocity: np.ndarray, base_point: np.ndarray) -> QuadraticForm:
+        """Return the constant form."""
+        return _ConstantForm(self, velocity)
+
+    def exp(self, tangent_vec: Any, base_point: Any, n_steps: int | None = None) -> np.ndarray:
+        """Return φ + v."""
+        vec, base = _broadcast(tangent_vec, base_point)
+        self._check_shape("tangent_vec", vec)
+        return base + vec
+
+    def log(self, point: Any, base_point: Any) -> np.ndarray:
+        """Return the difference of the maps."""
+        point, base = _broadcast(point, base_point)
+        self._check_shape("point", point)
+        return point - base
+
+    def dist(self, point_a: Any, point_b: Any) -> np.ndarray:
+        """Norm of the difference."""
+        step = self.log(point_b, point_a)
+        return np.sqrt(self.inner_product(step, step))
+
+
+class _ConstantForm:
+    def __init__(self, metric: L2Metric, velocity: np.ndarray) -> None:
+        self._weights = metric._weights
+        self.flat = metric.flat(velocity)
+        self.value = np.sum(velocity * self.flat, axis=(-2, -1))
+        self.gradient = np.zeros_like(velocity)
+
+    def derivative(self, dv: np.ndarray, dm: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return self._weights * dv, np.zeros_like(dm)
+
+    def sharp(self, p: np.ndarray) -> np.ndarray:
+        return p / self._weights
+
+    def solve_sharp_sum(self, r: np.ndarray) -> np.ndarray:
+        return r * self._weights / len(self.value)

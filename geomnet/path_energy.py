@@ -1,0 +1,231 @@
+r"""The discrete path energy, its gradient, Hessian products and stiffness preconditioner.
+
+For a path :math:`Z_0..Z_N` with steps :math:`u_k = Z_{k+1}-Z_k` and midpoints :math:`m_k`,
+
+.. math:: E = N\sum_k s(Z_k, Z_{k+1}), \qquad s = \langle u_k, u_k\rangle_{m_k},
+
+the midpoint rule for :math:`\int\langle\dot φ, \dot φ\rangle dt`, of order 2. With
+:math:`q(m,u) = ∂_m\langle u,u\rangle_m` and ♭ the metric,
+:math:`∂E/∂Z_k = N[2(♭u_{k-1} - ♭u_k) + \tfrac12(q_{k-1}+q_k)]`. A metric may give a squared step
+:math:`s` of its own instead, as Fisher–Rao does with its closed distance.
+
+The *frozen-metric stiffness* is the Hessian with the metric held fixed, :math:`M = 2N\,D^\top GD`
+with :math:`D` the differences. It is solved in closed form by the cometric ♯: with
+:math:`p_k = λ - c_k`, :math:`c_k = \sum_{j\le k} r_j/2N`, the steps are
+:math:`u_k = ♯_kp_k` and the ends close by :math:`(\sum_k♯_k)λ = \sum_k♯_kc_k`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+
+from .errors import DomainError
+
+__all__ = ["LinearisedPath", "MidpointSteps", "PathEnergy", "QuadraticForm", "Steps", "SumOfSteps"]
+
+
+class QuadraticForm(Protocol):
+    """The form ⟨v, v⟩_m at a batch of points m and vectors v, (k, n, d), with derivatives."""
+
+    value: np.ndarray
+    """⟨v, v⟩, (k,)."""
+
+    @property
+    def flat(self) -> np.ndarray:
+        """♭v = ½∂_v⟨v, v⟩, (k, n, d)."""
+
+    @property
+    def gradient(self) -> np.ndarray:
+        """q = ∂_m⟨v, v⟩, (k, n, d)."""
+
+    def derivative(self, dv: np.ndarray, dm: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Change of (♭v, q) along (dv, dm), each (k, n, d)."""
+
+    def sharp(self, p: np.ndarray) -> np.ndarray:
+        """♯p at each m, (k, n, d): exactly, or as a positive definite approximation."""
+
+    def solve_sharp_sum(self, r: np.ndarray) -> np.ndarray:
+        """λ with (Σ_k ♯_k)λ = r, (n, d)."""
+
+
+class Steps(ABC):
+    """Squared steps s(x_k, y_k) of k segments, with first and second derivatives."""
+
+    squared: np.ndarray
+    """The squared steps, (k,)."""
+
+    @abstractmethod
+    def gradients(self) -> tuple[np.ndarray, np.ndarray]:
+        """(∂s/∂x, ∂s/∂y), each (k, n, d)."""
+
+    @abstractmethod
+    def hessian_product(self, dx: np.ndarray, dy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Change of both gradients along (dx, dy)."""
+
+    @abstractmethod
+    def sharp(self, p: np.ndarray) -> np.ndarray:
+        """♯p on each segment, (k, n, d)."""
+
+    @abstractmethod
+    def solve_sharp_sum(self, r: np.ndarray) -> np.ndarray:
+        """λ with (Σ_k ♯_k)λ = r, (n, d)."""
+
+
+class MidpointSteps(Steps):
+    """The midpoint rule: s = ⟨u, u⟩_m with u = y − x, m = (x + y)/2."""
+
+    def __init__(self, form: QuadraticForm) -> None:
+        self.form = form
+        self.squared = form.value
+
+    def gradients(self) -> tuple[np.ndarray, np.ndarray]:
+        """−2♭u + ½q and 2♭u + ½q."""
+        pull, half = 2 * self.form.flat, 0.5 * self.form.gradient
+        return half - pull, half + pull
+
+    def hessian_product(self, dx: np.ndarray, dy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The same combination of the changes of ♭u and q."""
+        dflat, dgradient = self.form.derivative(dy - dx, 0.5 * (dx + dy))
+        pull, half = 2 * dflat, 0.5 * dgradient
+        return half - pull, half + pull
+
+    def sharp(self, p: np.ndarray) -> np.ndarray:
+        """♯ at the midpoints."""
+        return self.form.sharp(p)
+
+    def solve_sharp_sum(self, r: np.ndarray) -> np.ndarray:
+        """Solve with the sum of the cometrics at the midpoints."""
+        return self.form.solve_sharp_sum(r)
+
+
+class SumOfSteps(Steps):
+    """Σ_j a_j s_j over metrics; preconditioned by the term that holds most of the energy."""
+
+    def __init__(self, terms: Sequence[tuple[float, Steps]]) -> None:
+        self.terms = list(terms)
+        self.squared = np.sum([a * s.squared for a, s in self.terms], axis=0)
+        self._lead = max(self.terms, key=lambda term: term[0] * term[1].squared.sum())
+
+    def _sum(self, pairs) -> tuple[np.ndarray, np.ndarray]:
+        parts = [(a * x, a * y) for a, (x, y) in pairs]
+        return sum(p[0] for p in parts), sum(p[1] for p in parts)  # type: ignore[return-value]
+
+    def gradients(self) -> tuple[np.ndarray, np.ndarray]:
+        """Sum of the terms' gradients."""
+        return self._sum((a, s.gradients()) for a, s in self.terms)
+
+    def hessian_product(self, dx: np.ndarray, dy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Sum of the terms' products."""
+        return self._sum((a, s.hessian_product(dx, dy)) for a, s in self.terms)
+
+    def sharp(self, p: np.ndarray) -> np.ndarray:
+        """♯ of the leading term."""
+        a, steps = self._lead
+        return steps.sharp(p) / a
+
+    def solve_sharp_sum(self, r: np.ndarray) -> np.ndarray:
+        """Solve with the leading term's cometrics."""
+        a, steps = self._lead
+        return steps.solve_sharp_sum(r) * a
+
+
+class LinearisedPath:
+    """A path with its energy, gradient, Hessian products and preconditioner.
+
+    The unknowns are the interior states, shape (N−1, n, d).
+    """
+
+    def __init__(self, path: np.ndarray, steps: Steps) -> None:
+        self.path = path
+        self.steps = steps
+        self.n_steps = len(path) - 1
+        self.energy = float(self.n_steps * steps.squared.sum())
+
+    @property
+    def step_lengths(self) -> np.ndarray:
+        """Lengths √s of the steps, (N,)."""
+        return np.sqrt(np.maximum(self.steps.squared, 0.0))
+
+    @cached_property
+    def _gradients(self) -> tuple[np.ndarray, np.ndarray]:
+        return self.steps.gradients()
+
+    @cached_property
+    def gradient(self) -> np.ndarray:
+        """∂E/∂Z at the interior states, (N−1, n, d)."""
+        start, end = self._gradients
+        return self.n_steps * (end[:-1] + start[1:])
+
+    @cached_property
+    def smoothed_gradient(self) -> np.ndarray:
+        """M⁻¹∂E: the gradient in the inner product of the stiffness, (N−1, n, d)."""
+        return self.precondition(self.gradient)
+
+    @property
+    def gradient_norm(self) -> float:
+        """√(gᵀM⁻¹g/E): free of the metric's scale and of the number of steps."""
+        square = np.vdot(self.gradient, self.smoothed_gradient)
+        return float(np.sqrt(max(square, 0.0) / self.energy))
+
+    @property
+    def initial_momentum(self) -> np.ndarray:
+        """−½∂E/∂Z_0: the discrete path's momentum at its start (order 2), (n, d)."""
+        return -0.5 * self.n_steps * self._gradients[0][0]
+
+    def hessian_product(self, direction: np.ndarray) -> np.ndarray:
+        """Exact Hessian of E times a direction, (N−1, n, d)."""
+        edge = np.zeros((1, *direction.shape[1:]))
+        moved = np.concatenate([edge, direction, edge])
+        start, end = self.steps.hessian_product(moved[:-1], moved[1:])
+        return self.n_steps * (end[:-1] + start[1:])
+
+    def precondition(self, residual: np.ndarray) -> np.ndarray:
+        """Solve M x = residual with the frozen-metric stiffness M, (N−1, n, d)."""
+        edge = np.zeros((1, *residual.shape[1:]))
+        c = np.cumsum(np.concatenate([edge, residual]), axis=0) / (2 * self.n_steps)
+        spread = self.steps.sharp(c)
+        multiplier = self.steps.solve_sharp_sum(spread.sum(axis=0))
+        u = self.steps.sharp(np.broadcast_to(multiplier, c.shape)) - spread
+        return np.cumsum(u[:-1], axis=0)
+
+
+@dataclass(frozen=True)
+class PathEnergy:
+    """The discrete energy of paths in a metric, as a function of their states.
+
+    Parameters
+    ----------
+    metric : Metric
+        Asked for ``steps(start, end)`` and ``squared_step(start, end)`` only.
+    """
+
+    metric: Any
+
+    def linearise(self, path: np.ndarray) -> LinearisedPath:
+        """Energy and derivatives at `path`, shape (N+1, n, d)."""
+        return LinearisedPath(path, self.metric.steps(path[:-1], path[1:]))
+
+    def is_finite(self, path: np.ndarray) -> bool:
+        """Tell whether the path stays in the metric's domain."""
+        if not np.isfinite(path).all():
+            return False
+        try:
+            return bool(np.isfinite(self.metric.squared_step(path[:-1], path[1:])).all())
+        except (DomainError, FloatingPointError):
+            return False
+
+    def linearise_or_none(self, path: np.ndarray) -> LinearisedPath | None:
+        """As :meth:`linearise`, None where the path leaves the metric's domain."""
+        if not np.isfinite(path).all():
+            return None
+        try:
+            state = self.linearise(path)
+        except (DomainError, FloatingPointError):
+            return None
+        return state if np.isfinite(state.energy) else None
