@@ -1,0 +1,31 @@
+"""Networks: fields, integrators, the architecture, its readout and training."""
+
+from .fields import (
+    Field,
+    FunctionField,
+    LinearField,
+    RandomFeatureField,
+    ReLUField,
+    TanhField,
+)
+from .integrators import RK4, Euler, Integrator, Midpoint
+from .network import Network
+from .readout import Readout
+from .training import Fit, train
+
+__all__ = [
+    "RK4",
+    "Euler",
+    "Field",
+    "Fit",
+    "FunctionField",
+    "Integrator",
+    "LinearField",
+    "Midpoint",
+    "Network",
+    "RandomFeatureField",
+    "ReLUField",
+    "Readout",
+    "TanhField",
+    "train",
+]

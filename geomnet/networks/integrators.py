@@ -1,0 +1,106 @@
+r"""Integrators: how one layer of a network discretises dφ/dt = f(φ, θ).
+
+All are explicit Runge–Kutta methods with θ held over the step,
+:math:`k_s = f(x + h\sum_j a_{sj}k_j, θ)`, :math:`x' = x + h\sum_s b_sk_s`, so one forward step and
+its two derivatives, written once for any tableau, serve them all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from .fields import Field
+
+__all__ = ["RK4", "Euler", "Integrator", "Midpoint"]
+
+
+@dataclass(frozen=True)
+class Integrator:
+    """Base of explicit Runge–Kutta methods; a subclass gives its tableau."""
+
+    a: ClassVar[tuple[tuple[float, ...], ...]]
+    """Strictly lower rows of the tableau."""
+    b: ClassVar[tuple[float, ...]]
+    """Weights of the stages."""
+    order: ClassVar[int]
+    """Order of convergence."""
+
+    def _stages(self, field: Field, x: Any, theta: Any, h: float) -> tuple[list, list]:
+        inputs, rates = [], []
+        for row in self.a:
+            shift = sum((w * k for w, k in zip(row, rates) if w), start=0.0)
+            inputs.append(x + h * shift)
+            rates.append(field(inputs[-1], theta))
+        return inputs, rates
+
+    def step(self, field: Field, x: Any, theta: Any, h: float) -> Any:
+        """State after one layer, (n, d)."""
+        _, rates = self._stages(field, x, theta, h)
+        return x + h * sum(w * k for w, k in zip(self.b, rates))
+
+    def step_jvp(
+        self,
+        field: Field,
+        x: np.ndarray,
+        theta: np.ndarray,
+        h: float,
+        dx: np.ndarray,
+        dtheta: np.ndarray,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """State after one layer, and its change along (dx, dθ)."""
+        inputs, rates = self._stages(field, x, theta, h)
+        changes: list[np.ndarray] = []
+        for row, stage in zip(self.a, inputs):
+            moved = dx + h * sum((w * k for w, k in zip(row, changes) if w), start=0.0)
+            changes.append(field.jvp(stage, theta, moved, dtheta))
+        return (
+            x + h * sum(w * k for w, k in zip(self.b, rates)),
+            dx + h * sum(w * k for w, k in zip(self.b, changes)),
+        )
+
+    def step_vjp(
+        self, field: Field, x: np.ndarray, theta: np.ndarray, h: float, cotangent: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Pull a covector back through one layer: (to x, to θ)."""
+        inputs, _ = self._stages(field, x, theta, h) if len(self.a) > 1 else ([x], [])
+        to_x, to_theta = cotangent.copy(), np.zeros(field.n_parameters)
+        stage_pulls: list[np.ndarray | None] = [None] * len(self.a)
+        for s in reversed(range(len(self.a))):
+            pull = h * self.b[s] * cotangent
+            for r in range(s + 1, len(self.a)):
+                if self.a[r][s]:
+                    pull = pull + h * self.a[r][s] * stage_pulls[r]  # type: ignore[operator]
+            stage_pulls[s], change = field.vjp(inputs[s], theta, pull)
+            to_x += stage_pulls[s]
+            to_theta += change
+        return to_x, to_theta
+
+
+@dataclass(frozen=True)
+class Euler(Integrator):
+    """Forward Euler, order 1: a residual network."""
+
+    a: ClassVar = ((),)
+    b: ClassVar = (1.0,)
+    order: ClassVar[int] = 1
+
+
+@dataclass(frozen=True)
+class Midpoint(Integrator):
+    """Explicit midpoint rule, order 2."""
+
+    a: ClassVar = ((), (0.5,))
+    b: ClassVar = (0.0, 1.0)
+    order: ClassVar[int] = 2
+
+
+@dataclass(frozen=True)
+class RK4(Integrator):
+    """The classical Runge–Kutta method, order 4."""
+
+    a: ClassVar = ((), (0.5,), (0.0, 0.5), (0.0, 0.0, 1.0))
+    b: ClassVar = (1 / 6, 1 / 3, 1 / 3, 1 / 6)
+    order: ClassVar[int] = 4

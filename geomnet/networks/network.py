@@ -1,0 +1,168 @@
+r"""A network: a field, a depth and an integrator. Its parameters stay apart.
+
+:math:`φ_0 = I`, :math:`\dotφ = f(φ, θ_t)`, in L layers of step h = 1/L. With Euler's method this
+is a residual network; its states, layer by layer, are a curve of maps.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..curve import Curve
+from ..errors import InputError, check_array, check_integer
+from ..sample import Sample
+from .fields import Field, check_field
+from .integrators import Euler, Integrator
+
+__all__ = ["Network"]
+
+
+@dataclass(frozen=True)
+class Network:
+    r"""A discretised ordinary differential equation as an architecture.
+
+    Parameters
+    ----------
+    field : Field
+    depth : int
+        Number of layers L.
+    integrator : Integrator, optional
+        ``Euler()`` (a residual network) by default; ``Midpoint()``, ``RK4()``.
+
+    Examples
+    --------
+    >>> import geomnet as gn
+    >>> network = gn.Network(gn.TanhField(dim=2, width=16), depth=8)
+    >>> theta = network.init(seed=0)
+    >>> theta.shape
+    (8, 82)
+    >>> network.curve(theta, gn.Sample([[0.0, 1.0], [1.0, 0.0]]))
+    Curve(n_steps=8, n=2, dim=2)
+    """
+
+    field: Field
+    depth: int
+    integrator: Integrator = Euler()
+
+    def __post_init__(self) -> None:
+        check_field(self.field)
+        check_integer("depth", self.depth, least=1)
+        if not isinstance(self.integrator, Integrator):
+            raise InputError(
+                f"integrator: expected gn.Euler(), gn.Midpoint() or gn.RK4(), "
+                f"got {self.integrator!r}"
+            )
+
+    @property
+    def dim(self) -> int:
+        """Dimension d of the state."""
+        return self.field.dim
+
+    @property
+    def parameters_shape(self) -> tuple[int, int]:
+        """Shape (L, p) of θ."""
+        return self.depth, self.field.n_parameters
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of parameters, L·p."""
+        return self.depth * self.field.n_parameters
+
+    def init(self, seed: int | np.random.Generator = 0) -> np.ndarray:
+        """Draw initial parameters, (L, p)."""
+        rng = np.random.default_rng(seed)
+        return np.stack([self.field.init(rng) for _ in range(self.depth)])
+
+    def _check(self, theta: Any, points: Any) -> tuple[np.ndarray, np.ndarray]:
+        points = points.points if isinstance(points, Sample) else points
+        return (
+            check_array("theta", theta, shape=self.parameters_shape),
+            check_array("points", points, shape=(None, self.dim)),
+        )
+
+    def states(self, theta: Any, points: Any) -> np.ndarray:
+        """States after every layer, the input first, (L+1, n, d)."""
+        theta, x = self._check(theta, points)
+        states = [x]
+        for layer in theta:
+            states.append(self.integrator.step(self.field, states[-1], layer, 1 / self.depth))
+        return np.stack(states)
+
+    def __call__(self, theta: Any, points: Any) -> np.ndarray:
+        """Last state φ_L of points or a sample, (n, d)."""
+        return self.states(theta, points)[-1]
+
+    def curve(self, theta: Any, sample: Any) -> Curve:
+        """Curve of maps the network runs through on a sample."""
+        return Curve(self.states(theta, sample))
+
+    def jvp(
+        self, theta: Any, points: Any, dtheta: Any, dpoints: Any = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """States and their change along (dθ, dx), each (L+1, n, d)."""
+        theta, x = self._check(theta, points)
+        dtheta = check_array("dtheta", dtheta, shape=self.parameters_shape)
+        dx = np.zeros_like(x) if dpoints is None else check_array("dpoints", dpoints, shape=x.shape)
+        states, changes = [x], [dx]
+        for layer, dlayer in zip(theta, dtheta):
+            x, dx = self.integrator.step_jvp(self.field, x, layer, 1 / self.depth, dx, dlayer)
+            states.append(x)
+            changes.append(dx)
+        return np.stack(states), np.stack(changes)
+
+    def vjp(self, theta: Any, states: Any, cotangents: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Pull covectors on the states back to parameters and input.
+
+        Parameters
+        ----------
+        theta : array_like, shape (L, p)
+        states : ndarray, shape (L+1, n, d)
+            What :meth:`states` returned.
+        cotangents : array_like, shape (n, d) or (L+1, n, d)
+            On the last state, or on every state.
+
+        Returns
+        -------
+        to_theta : ndarray, shape (L, p)
+        to_points : ndarray, shape (n, d)
+        """
+        theta = np.asarray(theta, dtype=np.float64)
+        cotangents = np.asarray(cotangents, dtype=np.float64)
+        every = cotangents.ndim == 3
+        back = cotangents[-1] if every else cotangents
+        to_theta = np.empty(self.parameters_shape)
+        for layer in reversed(range(self.depth)):
+            back, to_theta[layer] = self.integrator.step_vjp(
+                self.field, states[layer], theta[layer], 1 / self.depth, back
+            )
+            if every:
+                back = back + cotangents[layer]
+        return to_theta, back
+
+    def step_lipschitz(self, theta: Any) -> np.ndarray | None:
+        r"""Bound of each layer's Lip(x ↦ x' − x), (L,); None where the field knows none.
+
+        Where it is below 1 the layer is invertible, and the network a diffeomorphism (for a
+        smooth field): Behrmann et al. 2019. For a Runge–Kutta method with stages bounded by
+        :math:`ℓ = h\operatorname{Lip}f` it follows from the tableau.
+        """
+        theta = check_array("theta", theta, shape=self.parameters_shape)
+        bounds = []
+        for layer in theta:
+            lipschitz = self.field.lipschitz(layer)
+            if lipschitz is None:
+                return None
+            size = lipschitz / self.depth
+            stages: list[float] = []
+            for row in self.integrator.a:
+                stages.append(size * (1 + sum(abs(w) * k for w, k in zip(row, stages))))
+            bounds.append(sum(abs(w) * k for w, k in zip(self.integrator.b, stages)))
+        return np.array(bounds)
+
+    def is_invertible(self, theta: Any) -> bool | None:
+        """True where every layer's bound is below 1; None where that proves nothing."""
+        bounds = self.step_lipschitz(theta)
+        return True if bounds is not None and bool((bounds < 1).all()) else None
