@@ -54,7 +54,11 @@ def load(
 
 
 def load_split(
-    data: str | Path, n: int | None = None, seed: int = 0, label_column: str | None = None
+    data: str | Path,
+    n: int | None = None,
+    seed: int = 0,
+    label_column: str | None = None,
+    target: Any = None,
 ) -> tuple[Sample, Sample | None]:
     """Load a sample and the points held out of it, standardised by the sample's moments.
 
@@ -62,6 +66,9 @@ def load_split(
     ----------
     data, n, seed, label_column
         As for :func:`load`.
+    target : array_like, optional
+        Where a map sends each row of the data, before merging, drawing and standardising; it
+        moves with the points.
 
     Returns
     -------
@@ -70,7 +77,10 @@ def load_split(
         The points not drawn, None where all were.
     """
     seed = check_integer("seed", seed, least=0)
-    whole = _read(data, seed, label_column).merge_duplicates()
+    whole = _read(data, seed, label_column)
+    if target is not None:
+        whole = whole.replace(target=target)
+    whole = whole.merge_duplicates()
     if n is not None:
         n = check_integer("n", n, least=1)
         if n > whole.n:

@@ -170,7 +170,7 @@ class Metric(RiemannianMetric):
         tangent_vec, base_point : array_like, shape (..., n, d)
             Broadcast against each other.
         n_steps : int, optional
-            Fixed number of steps; by default it doubles until the end moves by less than 1e-9.
+            Fixed number of steps; by default it doubles until the end is good to some 1e-9.
 
         Returns
         -------

@@ -1,0 +1,533 @@
+"""How do metrics judge a network's path, and each other's least-complexity paths?
+
+Take a sample, a target map (by default the one a trained residual network has learned), find the
+geodesic from the identity to the target in every metric, and measure every path in every metric.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from .. import datasets
+from .._version import __version__
+from ..curve import Curve
+from ..errors import (
+    ConvergenceError,
+    InputError,
+    check_choice,
+    check_integer,
+    check_positive,
+)
+from ..geodesics import Geodesic, geodesic
+from ..kernels import radial_kernel
+from ..likelihoods import Categorical, Gaussian, Likelihood
+from ..metrics import EnergyMetric, FisherRaoMetric, L2Metric, Metric
+from ..networks import Fit, Network, Readout, TanhField, train
+from ..sample import Sample
+from ..space import FunctionSpace
+
+__all__ = ["METRICS", "Comparison", "Options", "compare"]
+
+METRICS = ("l2", "energy", "fisher-rao")
+NETWORK = "network"
+WIDTH_FACTORS = (0.5, 0.71, 1.0, 1.41, 2.0)
+RIDGE_FACTORS = (0.01, 0.1, 1.0, 10.0, 100.0)
+FIELD_WIDTH = 32
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a comparison is asked for; see :func:`compare`."""
+
+    data: str = "digits"
+    target: str | None = None
+    metrics: tuple[str, ...] = METRICS
+    kernel: str = "matern32"
+    width: float | None = None
+    nugget: float = 0.0
+    ridge: float | None = None
+    n: int = 256
+    depth: int = 8
+    steps: int = 16
+    seed: int = 0
+    seeds: int = 1
+    label_column: str | None = None
+
+    def __post_init__(self) -> None:
+        check_integer("n", self.n, least=2)
+        check_integer("depth", self.depth, least=1)
+        check_integer("steps", self.steps, least=8, multiple_of=4)
+        check_integer("seed", self.seed, least=0)
+        check_integer("seeds", self.seeds, least=1)
+        if not self.metrics:
+            raise InputError(f"metrics: name at least one of {', '.join(METRICS)}")
+        for name in self.metrics:
+            check_choice("metrics", name, METRICS)
+        if len(set(self.metrics)) < len(self.metrics):
+            raise InputError(f"metrics: {', '.join(self.metrics)} names one twice")
+        radial_kernel(self.kernel, self.width)
+        check_positive("nugget", self.nugget, zero=True)
+        if self.ridge is not None:
+            check_positive("ridge", self.ridge)
+
+    def command(self) -> str:
+        """Return the command line that repeats the comparison."""
+        import shlex
+
+        words = ["geomnet", "compare", self.data]
+        default = Options()
+        for name in self.__dataclass_fields__:
+            value = getattr(self, name)
+            if name == "data" or value == getattr(default, name):
+                continue
+            text = ",".join(value) if name == "metrics" else str(value)
+            words += [f"--{name.replace('_', '-')}", text]
+        return shlex.join(words)
+
+
+@dataclass(eq=False)
+class Comparison:
+    """Everything one comparison found.
+
+    Attributes
+    ----------
+    options : Options
+    sample : Sample
+    heldout : Sample or None
+    target_name : str
+        What the target is, in words.
+    metrics : dict of str to Metric
+    geodesics : dict of str to Geodesic
+        By metric; those that did not converge too, with the certificate that says so.
+    network, fit : Network and Fit, or None
+        The trained network, where the target is the map it learned.
+    network_curve : Curve or None
+    lengths : dict of str to dict of str to float
+        Length of every path (first key) in every metric (second key).
+    speeds : dict of str to dict of str to ndarray
+        Speed on every segment, likewise.
+    sensitivity : dict
+        Excess of the network (or of the straight line) over kernel widths and ridges.
+    notes, problems : list of str
+        What a reader should know; what went wrong.
+    runs : list of dict
+        Distance and excess for each seed.
+    seconds : float
+    """
+
+    options: Options
+    sample: Sample
+    heldout: Sample | None
+    target_name: str
+    metrics: dict[str, Metric]
+    geodesics: dict[str, Geodesic] = field(default_factory=dict)
+    network: Network | None = None
+    fit: Fit | None = None
+    network_curve: Curve | None = None
+    lengths: dict[str, dict[str, float]] = field(default_factory=dict)
+    speeds: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
+    sensitivity: dict[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    runs: list[dict[str, Any]] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def ok(self) -> bool:
+        """True where every geodesic converged and no shorter path was found."""
+        return not self.problems
+
+    @property
+    def curves(self) -> dict[str, Curve]:
+        """Every path as a curve, the network's last."""
+        curves = {name: geo.curve for name, geo in self.geodesics.items()}
+        if self.network_curve is not None:
+            curves[NETWORK] = self.network_curve
+        return curves
+
+    @property
+    def excess(self) -> dict[str, float]:
+        """Length of the network over the distance, by metric; NaN without a network."""
+        if NETWORK not in self.lengths:
+            return dict.fromkeys(self.geodesics, float("nan"))
+        return {
+            name: self.lengths[NETWORK][name] / geo.distance if geo.distance else float("nan")
+            for name, geo in self.geodesics.items()
+        }
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the results as plain numbers, for JSON."""
+        network = None
+        if self.network is not None and self.fit is not None:
+            bounds = self.network.step_lipschitz(self.fit.theta)
+            network = {
+                "depth": self.network.depth,
+                "parameters": self.network.n_parameters + self.fit.readout.weight.size
+                + self.fit.readout.bias.size,
+                "train_accuracy": self.fit.train_accuracy,
+                "heldout_accuracy": self.fit.heldout_accuracy,
+                "step_lipschitz": None if bounds is None else float(bounds.max()),
+                "invertible": self.network.is_invertible(self.fit.theta),
+            }
+        labels = self.sample.labels
+        return {
+            "metrics": list(self.geodesics),
+            "paths": list(self.curves),
+            "length": self.lengths,
+            "distance": {name: geo.distance for name, geo in self.geodesics.items()},
+            "excess": self.excess,
+            "certificate": {
+                name: geo.certificate.as_dict() for name, geo in self.geodesics.items()
+            },
+            "network": network,
+            "data": {
+                "name": self.sample.name,
+                "n": self.sample.n,
+                "dim": self.sample.dim,
+                "heldout": 0 if self.heldout is None else self.heldout.n,
+                "classes": None if labels is None else len(np.unique(labels)),
+                "target": self.target_name,
+                "notes": list(self.sample.notes),
+            },
+            "metric_details": {name: repr(metric) for name, metric in self.metrics.items()},
+            "method": {name: geo.method for name, geo in self.geodesics.items()},
+            "status": {name: geo.status for name, geo in self.geodesics.items()},
+            "sensitivity": self.sensitivity,
+            "runs": self.runs,
+            "spread": self.spread,
+            "notes": self.notes,
+            "problems": self.problems,
+            "options": {**self.options.__dict__, "metrics": list(self.options.metrics)},
+            "command": self.options.command(),
+            "seconds": self.seconds,
+            "version": __version__,
+            "seed": self.options.seed,
+        }
+
+    @property
+    def spread(self) -> dict[str, dict[str, float]]:
+        """Mean and standard deviation of distance and excess over the seeds, by metric."""
+        spread = {}
+        for name in self.geodesics:
+            row = {}
+            for what in ("distance", "excess"):
+                values = np.array([run[what][name] for run in self.runs], dtype=float)
+                row[f"{what}_mean"] = float(values.mean()) if len(values) else float("nan")
+                row[f"{what}_sd"] = float(values.std(ddof=1)) if len(values) > 1 else float("nan")
+            spread[name] = row
+        return spread
+
+    def __repr__(self) -> str:
+        excess = ", ".join(f"{name}: {value:.3f}" for name, value in self.excess.items())
+        return f"Comparison({self.sample!r}, excess=({excess}), ok={self.ok})"
+
+
+def compare(data: str | Path | Sample = "digits", **options: Any) -> Comparison:
+    """Compare metrics on the path of a network (or on the way to any target map).
+
+    Parameters
+    ----------
+    data : str, Path or Sample
+        A named data set, a CSV or NPZ file, or a sample of one's own (taken whole, as it is).
+    target : {"trained", "swirl"} or path, optional
+        The map a residual network has learned (default with labels), an analytic swirl, or the
+        array ``target`` of an NPZ file, one row a row of the data.
+    metrics : tuple of str
+        Of ``"l2"``, ``"energy"``, ``"fisher-rao"``.
+    kernel : {"matern32", "matern52", "gaussian"}
+    width, nugget, ridge : float, optional
+        Of the kernel, and of Fisher–Rao.
+    n : int
+        How many points to draw; the rest are held out.
+    depth : int
+        Layers of the network.
+    steps : int
+        Steps of the geodesics, a multiple of 4 and at least 8.
+    seed, seeds : int
+        First seed, and how many to repeat the comparison over.
+    label_column : str, optional
+        Of a CSV.
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    InputError
+        For unusable data or options. Geodesics that do not converge are part of the result.
+
+    Examples
+    --------
+    >>> import geomnet as gn
+    >>> comparison = gn.compare("iris", n=40, steps=8, depth=4, metrics=("l2", "fisher-rao"))
+    >>> comparison.ok, min(comparison.excess.values()) >= 1
+    (True, True)
+    """
+    began = time.perf_counter()
+    given = data if isinstance(data, Sample) else None
+    named = given.name or "sample" if given is not None else str(data)
+    try:
+        chosen = Options(data=named, **options)
+    except TypeError as error:
+        raise InputError(f"options: {error}") from None
+    with tqdm(desc="comparing", unit="stage", disable=None, leave=False) as bar:
+        first = _compare_once(chosen, given, chosen.seed, bar)
+        first.runs.append(_run(first, chosen.seed))
+        _sensitivity(first, bar)
+        for seed in range(chosen.seed + 1, chosen.seed + chosen.seeds):
+            again = _compare_once(chosen, given, seed, bar)
+            first.runs.append(_run(again, seed))
+            first.problems += [f"seed {seed}: {problem}" for problem in again.problems]
+    first.seconds = time.perf_counter() - began
+    return first
+
+
+def _run(comparison: Comparison, seed: int) -> dict[str, Any]:
+    fit = comparison.fit
+    return {
+        "seed": seed,
+        "distance": {name: geo.distance for name, geo in comparison.geodesics.items()},
+        "excess": comparison.excess,
+        "heldout_accuracy": None if fit is None else fit.heldout_accuracy,
+    }
+
+
+def _compare_once(options: Options, given: Sample | None, seed: int, bar: Any) -> Comparison:
+    bar.set_postfix_str("data")
+    sample, heldout = _load(options, given, seed)
+    if sample.n < 2:
+        raise InputError("points: only one; a comparison of paths needs at least two")
+    kind = _target_kind(options, sample)
+    network = fit = curve = None
+    if kind == "trained":
+        bar.set_postfix_str("training")
+        network = Network(TanhField(sample.dim, FIELD_WIDTH), options.depth)
+        likelihood: Likelihood = Categorical(_n_classes(sample, heldout))
+        fit = train(network, sample, likelihood, heldout=heldout, seed=seed)
+        curve = network.curve(fit.theta, sample)
+        target, readout = curve.end, fit.readout
+        target_name = f"the map a residual network of depth {options.depth} has learned"
+    else:
+        if kind == "swirl":
+            target = datasets.swirl(sample.points)
+            target_name = "a swirl of the first two principal directions"
+        else:
+            assert sample.target is not None
+            target, target_name = sample.target, "the map given in the file"
+        likelihood, readout = _readout_of(sample, target, heldout)
+    space = FunctionSpace(sample)
+    metrics: dict[str, Metric] = {}
+    for name in options.metrics:
+        if name == "l2":
+            metrics[name] = L2Metric(space)
+        elif name == "energy":
+            kernel = radial_kernel(options.kernel, options.width)
+            metrics[name] = EnergyMetric(space, kernel, nugget=options.nugget)
+        else:
+            metrics[name] = FisherRaoMetric(space, likelihood, readout, ridge=options.ridge)
+    result = Comparison(
+        options, sample, heldout, target_name, metrics, network=network, fit=fit,
+        network_curve=curve,
+    )
+    result.notes += _notes(result, likelihood)
+    for name, metric in metrics.items():
+        bar.set_postfix_str(f"{name} geodesic")
+        try:
+            geo = geodesic(metric, space.identity, target, n_steps=options.steps)
+        except ConvergenceError as error:
+            if not isinstance(error.result, Geodesic):
+                raise InputError(f"{name}: {error}") from None
+            geo = error.result
+            result.problems.append(f"{name}: did not converge: {geo.status}")
+        result.geodesics[name] = geo
+        bar.update()
+    _measure(result, bar)
+    _check_law(result)
+    return result
+
+
+def _load(
+    options: Options, given: Sample | None, seed: int
+) -> tuple[Sample, Sample | None]:
+    if given is not None:
+        sample: Sample = given.merge_duplicates()
+        heldout = None
+    else:
+        target = None
+        if options.target not in (None, "trained", "swirl"):
+            path = Path(options.target)  # type: ignore[arg-type]
+            if path.suffix.lower() != ".npz":
+                raise InputError(
+                    f"target: expected trained, swirl or an NPZ file, got {options.target!r}"
+                )
+            if not path.is_file():
+                raise InputError(f"target: no file {options.target!r}")
+            target = datasets.read_npz(path, "target")["target"]
+        sample, heldout = datasets.load_split(
+            options.data, n=options.n, seed=seed, label_column=options.label_column, target=target
+        )
+    if sample.labels is not None:
+        together = [sample.labels] if heldout is None else [sample.labels, heldout.labels]
+        classes, codes = np.unique(np.concatenate(together), return_inverse=True)
+        if len(classes) > sample.n // 2 and classes.dtype.kind == "f":
+            raise InputError(
+                f"labels: {len(classes)} different numbers for {sample.n} points are no classes; "
+                "leave the label column out, or bin it"
+            )
+        codes = codes.reshape(-1)
+        sample = sample.replace(labels=codes[: sample.n])
+        if heldout is not None:
+            heldout = heldout.replace(labels=codes[sample.n :])
+    return sample, heldout
+
+
+def _target_kind(options: Options, sample: Sample) -> str:
+    kind = options.target
+    if kind is None:
+        kind = "trained" if sample.labels is not None else "file" if sample.target is not None else "swirl"
+    elif kind not in ("trained", "swirl"):
+        kind = "file"
+    if kind == "trained":
+        if sample.labels is None:
+            raise InputError(
+                "target: trained needs labels, and the data has none; name a label column, or "
+                "use --target swirl"
+            )
+        if len(np.unique(sample.labels)) < 2:
+            raise InputError(
+                "labels: all points have the same one, so there is nothing to train; use "
+                "--target swirl"
+            )
+    if kind == "file" and sample.target is None:
+        raise InputError("target: the sample has none; give one, or use --target swirl")
+    return kind
+
+
+def _n_classes(sample: Sample, heldout: Sample | None) -> int:
+    assert sample.labels is not None
+    labels = [sample.labels] if heldout is None else [sample.labels, heldout.labels]
+    return max(2, int(max(part.max() for part in labels if part is not None)) + 1)
+
+
+def _readout_of(
+    sample: Sample, target: np.ndarray, heldout: Sample | None
+) -> tuple[Likelihood, Readout]:
+    """Readout for a target that was not trained: logistic regression, or the states themselves."""
+    if sample.labels is None or len(np.unique(sample.labels)) < 2:
+        return Gaussian(1.0, sample.dim), Readout(np.eye(sample.dim))
+    from sklearn.linear_model import LogisticRegression
+
+    model = LogisticRegression(max_iter=5000, C=1.0)
+    model.fit(target, sample.labels, sample_weight=sample.weights * sample.n)
+    weight, bias = model.coef_, model.intercept_
+    if len(model.classes_) == 2:
+        weight, bias = np.vstack([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2
+    n_classes = _n_classes(sample, heldout)
+    full_weight = np.zeros((n_classes, sample.dim))
+    full_bias = np.full(n_classes, bias.min() - 10.0)  # classes the sample does not hold
+    full_weight[model.classes_], full_bias[model.classes_] = weight, bias
+    return Categorical(n_classes), Readout(full_weight, full_bias)
+
+
+def _notes(result: Comparison, likelihood: Likelihood) -> list[str]:
+    notes = [
+        "Lengths compare only within one metric: each metric measures in a unit of its own."
+    ]
+    metric = result.metrics.get("fisher-rao")
+    if isinstance(metric, FisherRaoMetric):
+        if isinstance(likelihood, Gaussian):
+            notes.append(
+                "Without labels Fisher–Rao reads the states by a Gaussian of fixed width, which "
+                "repeats L2 (up to its ridge); give labels to make it tell more."
+            )
+        elif result.fit is None:
+            notes.append(
+                "Fisher–Rao reads the states by a logistic regression fitted on the target points."
+            )
+    if result.network is not None and result.fit is not None:
+        if result.network.is_invertible(result.fit.theta):
+            notes.append(
+                "Every layer of the network is invertible (its Lipschitz bound is below 1), so "
+                "the network is a diffeomorphism."
+            )
+        else:
+            notes.append(
+                "The Lipschitz bound of some layer passes 1, so invertibility of the network is "
+                "not proved by it; on the sample no two points collide."
+            )
+    return notes
+
+
+def _measure(result: Comparison, bar: Any) -> None:
+    """Length and speed of every path in every metric."""
+    for path, curve in result.curves.items():
+        result.lengths[path], result.speeds[path] = {}, {}
+        for name, metric in result.metrics.items():
+            bar.set_postfix_str(f"{path} path in {name}")
+            try:
+                steps = curve.step_lengths(metric)
+            except (ConvergenceError, InputError) as error:
+                result.problems.append(f"{name}: length of the {path} path unknown: {error}")
+                steps = np.full(curve.n_steps, np.nan)
+            result.lengths[path][name] = float(steps.sum())
+            result.speeds[path][name] = steps / np.diff(curve.times)
+
+
+def _check_law(result: Comparison) -> None:
+    """No path is shorter in a metric than its distance less the error estimate."""
+    for name, geo in result.geodesics.items():
+        floor = geo.distance * (1 - 1e-9) - geo.error_estimate
+        for path, row in result.lengths.items():
+            if row[name] < floor:
+                result.problems.append(
+                    f"{name}: a shorter path was found: the {path} path has length "
+                    f"{row[name]:.8g} < distance {geo.distance:.8g} ± {geo.error_estimate:.1e}; "
+                    "the geodesic was only local"
+                )
+
+
+def _sensitivity(result: Comparison, bar: Any) -> None:
+    """Excess over kernel widths and ridges, by geodesics of 8 steps."""
+    curve = result.network_curve
+    of = NETWORK
+    if curve is None:
+        of = "straight line"
+        start, end = result.sample.points, next(iter(result.geodesics.values())).path[-1]
+        curve = Curve(np.stack([start, end]))
+    result.sensitivity = {"of": of}
+    space = FunctionSpace(result.sample)
+    families = []
+    energy = result.metrics.get("energy")
+    if isinstance(energy, EnergyMetric):
+        width = energy.kernel.width  # type: ignore[attr-defined]
+        families.append((
+            "width", "energy", [factor * width for factor in WIDTH_FACTORS],
+            lambda value: EnergyMetric(
+                space, radial_kernel(result.options.kernel, value), nugget=energy.nugget
+            ),
+        ))
+    fisher = result.metrics.get("fisher-rao")
+    if isinstance(fisher, FisherRaoMetric):
+        families.append((
+            "ridge", "fisher-rao", [factor * fisher.ridge for factor in RIDGE_FACTORS],
+            lambda value: FisherRaoMetric(space, fisher.likelihood, fisher.readout, ridge=value),
+        ))
+    for what, name, values, make in families:
+        excesses: list[float] = []
+        for value in values:
+            bar.set_postfix_str(f"{name}, {what} {value:.3g}")
+            try:
+                metric = make(value)
+                geo = geodesic(metric, curve.start, curve.end, n_steps=8, certify_index=False)
+                excesses.append(curve.length(metric, rtol=1e-6) / geo.distance)
+            except (ConvergenceError, InputError):  # a kernel too wide for these points, say
+                excesses.append(float("nan"))
+            bar.update()
+        result.sensitivity[what] = {"metric": name, "value": values, "excess": excesses}
