@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from .errors import ConvergenceError, InputError, check_array, check_integer
+from .threads import blas_threads
 
 __all__ = ["Curve"]
 
@@ -128,7 +129,8 @@ class Curve:
         ConvergenceError
             When 2048 parts are not enough.
         """
-        return self._converge(metric, rtol, lambda squared: np.sqrt(np.maximum(squared, 0)), 1)
+        with blas_threads(len(self.start)):
+            return self._converge(metric, rtol, lambda squared: np.sqrt(np.maximum(squared, 0)), 1)
 
     def length(self, metric: Any, rtol: float = 1e-8) -> float:
         """Length of the polygon in a metric; see :meth:`step_lengths`."""
@@ -136,7 +138,8 @@ class Curve:
 
     def energy(self, metric: Any, rtol: float = 1e-8) -> float:
         """Energy ∫⟨φ̇, φ̇⟩dt of the polygon over its times, at least length²/duration."""
-        per_unit = self._converge(metric, rtol, lambda squared: squared, 2)
+        with blas_threads(len(self.start)):
+            per_unit = self._converge(metric, rtol, lambda squared: squared, 2)
         return float(np.sum(per_unit / np.diff(self.times)))
 
     def speed(self, metric: Any, rtol: float = 1e-8) -> np.ndarray:

@@ -110,9 +110,7 @@ def standardise(sample: Sample, *others: Sample) -> tuple[Sample, ...]:
         s.replace(
             points=(s.points - mean) * scale,
             # a target may move a constant column: it is shifted, and keeps its own unit
-            target=None
-            if s.target is None
-            else (s.target - mean) * np.where(constant, 1.0, scale),
+            target=None if s.target is None else (s.target - mean) * np.where(constant, 1.0, scale),
         ).noted(note)
         for s in (sample, *others)
     )

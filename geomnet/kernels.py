@@ -97,9 +97,7 @@ class RadialKernel(Kernel):
     @property
     def _width(self) -> float:
         if self.width is None:
-            raise InputError(
-                "width: this kernel has none yet; give one, or resolve it on a sample"
-            )
+            raise InputError("width: this kernel has none yet; give one, or resolve it on a sample")
         return self.width
 
 

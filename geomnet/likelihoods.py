@@ -178,9 +178,7 @@ class Categorical(Likelihood):
         theta = np.where(small, 1.0, angle)
         sin = np.sin(theta)
         slope = -8 * np.where(small, 1 + angle**2 / 6, theta / sin)
-        bend = 8 * np.where(
-            small, 1 / 3 + 2 * angle**2 / 15, (1 - theta / np.tan(theta)) / sin**2
-        )
+        bend = 8 * np.where(small, 1 / 3 + 2 * angle**2 / 15, (1 - theta / np.tan(theta)) / sin**2)
         slope, bend = slope[..., None, None], bend[..., None, None]
         half_start = 0.5 * (both - p * rho[..., None])  # ∂ρ/∂z
         half_end = 0.5 * (both - q * rho[..., None])
@@ -302,7 +300,9 @@ class Bernoulli(Likelihood):
         top = np.maximum(np.abs(near), far)
         sinh = 0.5 * (np.exp(near - top) - np.exp(-near - top))
         cosh = 0.5 * (np.exp(far - top) + np.exp(-far - top))
-        return 2 * np.arctan2(np.where(np.abs(near) < 1e-3, np.sinh(near) * np.exp(-top), sinh), cosh)
+        return 2 * np.arctan2(
+            np.where(np.abs(near) < 1e-3, np.sinh(near) * np.exp(-top), sinh), cosh
+        )
 
     def fisher_factor(self, z: Any) -> Any:
         """Return S = diag √(p(1−p)), (..., dim, dim)."""
@@ -343,9 +343,10 @@ class Bernoulli(Likelihood):
         backward = [np.where(s, a, np.pi - a) for s, a in zip(signs, psi)]
         up = (1 - times) * forward[0] + times * forward[1]
         down = (1 - times) * backward[0] + times * backward[1]
-        return 2 * (np.log(np.tan(np.minimum(up, np.pi / 2) / 2)) - np.log(
-            np.tan(np.minimum(down, np.pi / 2) / 2)
-        ))
+        return 2 * (
+            np.log(np.tan(np.minimum(up, np.pi / 2) / 2))
+            - np.log(np.tan(np.minimum(down, np.pi / 2) / 2))
+        )
 
     def negative_log_likelihood(self, z: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Sum of log(1+e^z) − yz over the coins."""
@@ -498,7 +499,7 @@ class HeteroscedasticGaussian(_RealTargets):
         return np.concatenate([np.zeros_like(slope), slope], axis=-1)
 
     def _coshes(self, start: np.ndarray, end: np.ndarray):
-        """c = cosh τ − 1 per output, its two terms, and the differences they are made of."""
+        """C = cosh τ − 1 per output, its two terms, and the differences they are made of."""
         k = self.dim
         shift = end[..., :k] - start[..., :k]
         turn = end[..., k:] - start[..., k:]
@@ -523,9 +524,7 @@ class HeteroscedasticGaussian(_RealTargets):
         safe = np.where(small, 1.0, tau)
         sinh = np.sinh(safe)
         slope = 4 * np.where(small, 1 - tau**2 / 6, safe / sinh)
-        bend = 4 * np.where(
-            small, -1 / 3 + 2 * tau**2 / 15, (1 - safe / np.tanh(safe)) / sinh**2
-        )
+        bend = 4 * np.where(small, -1 / 3 + 2 * tau**2 / 15, (1 - safe / np.tanh(safe)) / sinh**2)
         linear, square = 2 * decay * shift, decay * shift**2
         # gradient and Hessian of c in (μ, λ, μ', λ') of one output
         first = np.stack(
@@ -584,9 +583,7 @@ class HeteroscedasticGaussian(_RealTargets):
         right = np.where(tiny, times, np.sinh(times * tau) / sinh)
         a, b = lift(start), lift(end)
         point = left * a[:, None] + right * b[:, None]
-        return np.concatenate(
-            [np.sqrt(2) * point[1] / point[0], -np.log(point[0])], axis=-1
-        )
+        return np.concatenate([np.sqrt(2) * point[1] / point[0], -np.log(point[0])], axis=-1)
 
     def negative_log_likelihood(self, z: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Squared error over 2σ² plus log σ, with its constant."""

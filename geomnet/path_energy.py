@@ -42,7 +42,7 @@ class QuadraticForm(Protocol):
 
     @property
     def gradient(self) -> np.ndarray:
-        """q = ∂_m⟨v, v⟩, (k, n, d)."""
+        """Q = ∂_m⟨v, v⟩, (k, n, d)."""
 
     def derivative(self, dv: np.ndarray, dm: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Change of (♭v, q) along (dv, dm), each (k, n, d)."""

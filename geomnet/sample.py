@@ -145,9 +145,7 @@ class Sample:
         InputError
             When equal points have different targets: no map takes a point to two places.
         """
-        _, first, inverse = np.unique(
-            self.points, axis=0, return_index=True, return_inverse=True
-        )
+        _, first, inverse = np.unique(self.points, axis=0, return_index=True, return_inverse=True)
         inverse = inverse.reshape(-1)
         if len(first) == self.n:
             return self

@@ -142,7 +142,7 @@ def lowest_eigenvalue(
         beta = np.sqrt(max(np.vdot(r, z), 0.0))
         values, vectors = eigh_tridiagonal(diagonal, off, select="i", select_range=(0, 0))
         value, residual = float(values[0]), float(beta * abs(vectors[-1, 0]))
-        if residual <= rtol * max(abs(value), 0.1) and k >= 4 or beta < 1e-12:
+        if (residual <= rtol * max(abs(value), 0.1) and k >= 4) or beta < 1e-12:
             break
         off.append(float(beta))
         dual_before = dual

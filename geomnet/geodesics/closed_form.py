@@ -30,9 +30,7 @@ class StraightLine:
         """Return the straight line."""
         return straight_path(start, end, n_steps)
 
-    def solve(
-        self, metric: Any, path: np.ndarray
-    ) -> tuple[LinearisedPath, PathSolution]:
+    def solve(self, metric: Any, path: np.ndarray) -> tuple[LinearisedPath, PathSolution]:
         """Verify the line: its gradient is computed, not assumed."""
         state = PathEnergy(metric).linearise(path)
         return PathSolution.of(state, self.tol, 1, 0, 0)

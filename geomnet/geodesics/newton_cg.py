@@ -63,9 +63,7 @@ class PathNewtonCG:
             "so do bows around it; give an initial_path inside the domain"
         )
 
-    def solve(
-        self, metric: Any, path: np.ndarray
-    ) -> tuple[LinearisedPath, PathSolution]:
+    def solve(self, metric: Any, path: np.ndarray) -> tuple[LinearisedPath, PathSolution]:
         """Minimise the energy over the interior states of a path."""
         energy = PathEnergy(metric)
         state: LinearisedPath | None = energy.linearise(path)
@@ -90,9 +88,7 @@ class PathNewtonCG:
                 break
         return PathSolution.of(state, self.tol, evaluations, products, iteration)
 
-    def _newton_step(
-        self, state: LinearisedPath, forcing: float
-    ) -> tuple[np.ndarray, int]:
+    def _newton_step(self, state: LinearisedPath, forcing: float) -> tuple[np.ndarray, int]:
         """Truncated PCG on H s = −g; stops at negative curvature (Steihaug 1983)."""
         r, z = state.gradient.copy(), state.smoothed_gradient
         step = np.zeros_like(r)

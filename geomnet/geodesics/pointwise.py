@@ -54,9 +54,7 @@ class PointwiseNewton:
         reduced = np.where(line_is_shorter, paths[0], paths[1])
         return metric.join(reduced, straight_path(rest_a, rest_b, n_steps))
 
-    def solve(
-        self, metric: Any, path: np.ndarray
-    ) -> tuple[LinearisedPath, PathSolution]:
+    def solve(self, metric: Any, path: np.ndarray) -> tuple[LinearisedPath, PathSolution]:
         """Minimise every point's energy over its interior states."""
         n_steps = len(path) - 1
         a, rest = metric.split(path)

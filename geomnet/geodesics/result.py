@@ -117,14 +117,16 @@ class Geodesic:
 
     def save(self, path: Any) -> None:
         """Save path, numbers and certificate as an NPZ, whole or not at all."""
-        header = json.dumps({
-            "length": self.length,
-            "distance": self.distance,
-            "energy": self.energy,
-            "certificate": self.certificate.as_dict(),
-            "status": self.status,
-            "method": self.method,
-        })
+        header = json.dumps(
+            {
+                "length": self.length,
+                "distance": self.distance,
+                "energy": self.energy,
+                "certificate": self.certificate.as_dict(),
+                "status": self.status,
+                "method": self.method,
+            }
+        )
 
         def write(file):
             np.savez_compressed(

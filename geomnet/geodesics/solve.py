@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 from scipy.interpolate import CubicSpline
-from threadpoolctl import threadpool_limits
 
 from ..errors import ConvergenceError, InputError, check_array, check_integer
 from ..path_energy import LinearisedPath, PathEnergy
+from ..threads import blas_threads
 from .certificate import Certificate, lowest_eigenvalue, richardson
 from .closed_form import StraightLine, straight_path
 from .newton_cg import PathNewtonCG
@@ -85,18 +84,8 @@ def geodesic(
     path = None
     if initial_path is not None:
         path = _resample(_check_path(initial_path, start, end), n_steps // 4)
-    with _blas_threads(start):
+    with blas_threads(len(start)):
         return _solve(metric, method, name, start, end, path, n_steps, certify_index)
-
-
-def _blas_threads(state: np.ndarray) -> Any:
-    """One BLAS thread for small samples.
-
-    Matrix products of a few hundred points are too short to share, and the two BLAS libraries
-    of NumPy and SciPy, called in turn, keep each other's idle threads spinning: on two cores a
-    solve of 256 points takes three times as long with two threads as with one.
-    """
-    return threadpool_limits(1, user_api="blas") if len(state) < 1000 else nullcontext()
 
 
 def _solve(
@@ -118,6 +107,7 @@ def _solve(
             path = _prolong(metric, paths)
         elif path is None:
             path = method.guess(metric, start, end, n)
+        state = None  # a coarser solve's matrices make room for the next
         state, solution = method.solve(metric, path)
         solutions.append(solution)
         paths.append(solution.path)

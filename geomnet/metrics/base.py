@@ -23,6 +23,7 @@ from ..errors import ConvergenceError, DomainError, InputError, check_array, che
 from ..geodesics.hamiltonian import exponential
 from ..geodesics.solve import geodesic
 from ..path_energy import MidpointSteps, QuadraticForm, Steps, SumOfSteps
+from ..threads import blas_threads
 
 __all__ = ["Metric", "ScaledSum"]
 
@@ -121,9 +122,9 @@ class Metric(RiemannianMetric):
             dense = self._dense(base)
             out = np.linalg.solve(dense, p.reshape(len(p), -1, 1))
         else:
-            out = np.stack([
-                conjugate_gradients(lambda v, b=b: self.flat(v, b), r) for r, b in zip(p, base)
-            ])
+            out = np.stack(
+                [conjugate_gradients(lambda v, b=b: self.flat(v, b), r) for r, b in zip(p, base)]
+            )
         return out.reshape(shape)
 
     def _dense(self, base_points: np.ndarray) -> np.ndarray:
@@ -160,9 +161,7 @@ class Metric(RiemannianMetric):
 
     # -- derived: exponential, logarithm, distance --------------------------------------------
 
-    def exp(
-        self, tangent_vec: Any, base_point: Any, n_steps: int | None = None
-    ) -> np.ndarray:
+    def exp(self, tangent_vec: Any, base_point: Any, n_steps: int | None = None) -> np.ndarray:
         """Exponential map, by Hamilton's equations and a Runge–Kutta method of order 4.
 
         Parameters
@@ -178,7 +177,8 @@ class Metric(RiemannianMetric):
         """
         vec, base = _broadcast(tangent_vec, base_point)
         self._check_shape("tangent_vec", vec)
-        return exponential(self, vec, base, n_steps)
+        with blas_threads(vec.shape[-2]):
+            return exponential(self, vec, base, n_steps)
 
     def log(self, point: Any, base_point: Any) -> np.ndarray:
         """Logarithm: initial velocity of the geodesic over [0, 1], (..., n, d).
@@ -216,9 +216,7 @@ class Metric(RiemannianMetric):
         flat_starts = starts.reshape((-1, *starts.shape[-2:]))
         found = [
             read(
-                geodesic(
-                    self, a, b, n_steps=self.n_steps, method=self.method, certify_index=False
-                )
+                geodesic(self, a, b, n_steps=self.n_steps, method=self.method, certify_index=False)
             )
             for a, b in zip(flat_starts, flat_ends)
         ]
@@ -308,12 +306,12 @@ class ScaledSum(Metric):
             return super().sharp(p, base)
         shape = p.shape
         lead = self.terms[0][1].sharp
-        return np.stack([
-            conjugate_gradients(
-                lambda v, b=b: self.flat(v, b), r, lambda r, b=b: lead(r, b)
-            )
-            for r, b in zip(p.reshape((-1, *shape[-2:])), base.reshape((-1, *shape[-2:])))
-        ]).reshape(shape)
+        return np.stack(
+            [
+                conjugate_gradients(lambda v, b=b: self.flat(v, b), r, lambda r, b=b: lead(r, b))
+                for r, b in zip(p.reshape((-1, *shape[-2:])), base.reshape((-1, *shape[-2:])))
+            ]
+        ).reshape(shape)
 
     def squared_step(self, start: np.ndarray, end: np.ndarray) -> np.ndarray:
         """Sum of the terms' squared steps."""
@@ -360,7 +358,7 @@ class AutogradForm:
 
     @cached_property
     def gradient(self) -> np.ndarray:
-        """q = ∂_m⟨v, v⟩."""
+        """Q = ∂_m⟨v, v⟩."""
         return self.metric.quadratic_gradient(self.v, self.m)
 
     def derivative(self, dv: np.ndarray, dm: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

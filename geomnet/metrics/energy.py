@@ -132,17 +132,21 @@ class EnergyMetric(Metric):
     def squared_step(self, start: np.ndarray, end: np.ndarray) -> np.ndarray:
         """Midpoint rule, by Cholesky factors, (k,)."""
         middle, step = 0.5 * (start + end), end - start
-        return np.concatenate([
-            _EnergyForm(self, step[part], middle[part]).value
-            for part in _chunks(len(step), self.space.shape[0])
-        ])
+        return np.concatenate(
+            [
+                _EnergyForm(self, step[part], middle[part]).value
+                for part in _chunks(len(step), self.space.shape[0])
+            ]
+        )
 
     def linearise(self, velocity: np.ndarray, base_point: np.ndarray) -> _ChunkedForm:
         """Return the form with exact derivatives by hand (radial kernels), (k, n, d) arrays."""
-        return _ChunkedForm([
-            _EnergyForm(self, velocity[part], base_point[part])
-            for part in _chunks(len(velocity), velocity.shape[1])
-        ])
+        return _ChunkedForm(
+            [
+                _EnergyForm(self, velocity[part], base_point[part])
+                for part in _chunks(len(velocity), velocity.shape[1])
+            ]
+        )
 
     def check_ends(self, start: np.ndarray, end: np.ndarray) -> None:
         """Refuse ends where K is singular, and a changed order of points on the line."""
@@ -159,9 +163,7 @@ class EnergyMetric(Metric):
             except SingularKernelError as error:
                 equal = len(np.unique(points, axis=0)) < len(points)
                 cause = "two of its points are equal, which no diffeomorphism does; " * equal
-                raise SingularKernelError(
-                    f"{name}: {cause}{error}", error.condition
-                ) from None
+                raise SingularKernelError(f"{name}: {cause}{error}", error.condition) from None
         if start.shape[1] == 1 and not self.nugget:
             order = np.argsort(start[:, 0])
             if (np.diff(end[order, 0]) <= 0).any():
@@ -278,9 +280,9 @@ class _AutogradJet:
 
     def matrix_change(self, drho: None, dx: np.ndarray, p: np.ndarray) -> np.ndarray:
         # ∂_p of (∂_xΦ·dx) is 2 δK p
-        return 0.5 * autograd.grad(
-            lambda p: anp.sum(autograd.grad(self._phi, 0)(self.x, p) * dx)
-        )(p)
+        return 0.5 * autograd.grad(lambda p: anp.sum(autograd.grad(self._phi, 0)(self.x, p) * dx))(
+            p
+        )
 
     def gradient_change(
         self, drho: None, dx: np.ndarray, p: np.ndarray, dp: np.ndarray
@@ -379,9 +381,7 @@ class _ChunkedForm:
         )
 
     def sharp(self, p: np.ndarray) -> np.ndarray:
-        return np.concatenate([
-            form.sharp(p[part]) for form, part in zip(self.forms, self._parts)
-        ])
+        return np.concatenate([form.sharp(p[part]) for form, part in zip(self.forms, self._parts)])
 
     @cached_property
     def _sum_factor(self) -> Any:

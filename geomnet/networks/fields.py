@@ -189,23 +189,27 @@ class _OneHiddenLayer(Field):
         u = x @ w.T + b
         h = self.activation(u)
         back = (cotangent @ a) * self.slope(u, h)
-        to_theta = np.concatenate([
-            (back.T @ x).reshape(-1),
-            back.sum(axis=0),
-            (cotangent.T @ h).reshape(-1),
-            cotangent.sum(axis=0),
-        ])
+        to_theta = np.concatenate(
+            [
+                (back.T @ x).reshape(-1),
+                back.sum(axis=0),
+                (cotangent.T @ h).reshape(-1),
+                cotangent.sum(axis=0),
+            ]
+        )
         return back @ w, to_theta
 
     def init(self, rng: np.random.Generator) -> np.ndarray:
         """Draw W ~ N(0, gain²/dim), A ~ N(0, 1/width), biases zero."""
         d, m = self.dim, self.width
-        return np.concatenate([
-            self.gain * rng.normal(size=m * d) / np.sqrt(d),
-            np.zeros(m),
-            rng.normal(size=d * m) / np.sqrt(m),
-            np.zeros(d),
-        ])
+        return np.concatenate(
+            [
+                self.gain * rng.normal(size=m * d) / np.sqrt(d),
+                np.zeros(m),
+                rng.normal(size=d * m) / np.sqrt(m),
+                np.zeros(d),
+            ]
+        )
 
     def lipschitz(self, theta: np.ndarray) -> float:
         """‖A‖‖W‖, as |σ'| ≤ 1."""

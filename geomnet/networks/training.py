@@ -135,7 +135,9 @@ def train(
         readout = Readout(rng.normal(size=shape) / np.sqrt(network.dim))
     elif readout.weight.shape != shape:
         raise InputError(f"readout: expected a weight of shape {shape}, got {readout!r}")
-    objective = _Objective(network, likelihood, sample, _targets(sample, likelihood, targets), weight_decay)
+    objective = _Objective(
+        network, likelihood, sample, _targets(sample, likelihood, targets), weight_decay
+    )
     evaluation = None
     if heldout is not None:
         evaluation = _Objective(
@@ -218,11 +220,13 @@ class _Objective:
         to_theta, _ = self.network.vjp(theta, states, signal @ weight)
         decay, h = self.weight_decay, 1 / self.network.depth
         penalty = 0.5 * decay * (h * np.sum(theta**2) + np.sum(weight**2))
-        gradient = np.concatenate([
-            (to_theta + decay * h * theta).reshape(-1),
-            (signal.T @ states[-1] + decay * weight).reshape(-1),
-            signal.sum(axis=0),
-        ])
+        gradient = np.concatenate(
+            [
+                (to_theta + decay * h * theta).reshape(-1),
+                (signal.T @ states[-1] + decay * weight).reshape(-1),
+                signal.sum(axis=0),
+            ]
+        )
         return loss + penalty, gradient
 
     def predict(self, parameters: np.ndarray) -> np.ndarray:

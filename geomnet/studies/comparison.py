@@ -168,7 +168,8 @@ class Comparison:
             bounds = self.network.step_lipschitz(self.fit.theta)
             network = {
                 "depth": self.network.depth,
-                "parameters": self.network.n_parameters + self.fit.readout.weight.size
+                "parameters": self.network.n_parameters
+                + self.fit.readout.weight.size
                 + self.fit.readout.bias.size,
                 "train_accuracy": self.fit.train_accuracy,
                 "heldout_accuracy": self.fit.heldout_accuracy,
@@ -333,7 +334,13 @@ def _compare_once(options: Options, given: Sample | None, seed: int, bar: Any) -
         else:
             metrics[name] = FisherRaoMetric(space, likelihood, readout, ridge=options.ridge)
     result = Comparison(
-        options, sample, heldout, target_name, metrics, network=network, fit=fit,
+        options,
+        sample,
+        heldout,
+        target_name,
+        metrics,
+        network=network,
+        fit=fit,
         network_curve=curve,
     )
     result.notes += _notes(result, likelihood)
@@ -353,9 +360,7 @@ def _compare_once(options: Options, given: Sample | None, seed: int, bar: Any) -
     return result
 
 
-def _load(
-    options: Options, given: Sample | None, seed: int
-) -> tuple[Sample, Sample | None]:
+def _load(options: Options, given: Sample | None, seed: int) -> tuple[Sample, Sample | None]:
     if given is not None:
         sample: Sample = given.merge_duplicates()
         heldout = None
@@ -391,7 +396,13 @@ def _load(
 def _target_kind(options: Options, sample: Sample) -> str:
     kind = options.target
     if kind is None:
-        kind = "trained" if sample.labels is not None else "file" if sample.target is not None else "swirl"
+        kind = (
+            "trained"
+            if sample.labels is not None
+            else "file"
+            if sample.target is not None
+            else "swirl"
+        )
     elif kind not in ("trained", "swirl"):
         kind = "file"
     if kind == "trained":
@@ -437,9 +448,7 @@ def _readout_of(
 
 
 def _notes(result: Comparison, likelihood: Likelihood) -> list[str]:
-    notes = [
-        "Lengths compare only within one metric: each metric measures in a unit of its own."
-    ]
+    notes = ["Lengths compare only within one metric: each metric measures in a unit of its own."]
     metric = result.metrics.get("fisher-rao")
     if isinstance(metric, FisherRaoMetric):
         if isinstance(likelihood, Gaussian):
@@ -507,18 +516,28 @@ def _sensitivity(result: Comparison, bar: Any) -> None:
     energy = result.metrics.get("energy")
     if isinstance(energy, EnergyMetric):
         width = energy.kernel.width  # type: ignore[attr-defined]
-        families.append((
-            "width", "energy", [factor * width for factor in WIDTH_FACTORS],
-            lambda value: EnergyMetric(
-                space, radial_kernel(result.options.kernel, value), nugget=energy.nugget
-            ),
-        ))
+        families.append(
+            (
+                "width",
+                "energy",
+                [factor * width for factor in WIDTH_FACTORS],
+                lambda value: EnergyMetric(
+                    space, radial_kernel(result.options.kernel, value), nugget=energy.nugget
+                ),
+            )
+        )
     fisher = result.metrics.get("fisher-rao")
     if isinstance(fisher, FisherRaoMetric):
-        families.append((
-            "ridge", "fisher-rao", [factor * fisher.ridge for factor in RIDGE_FACTORS],
-            lambda value: FisherRaoMetric(space, fisher.likelihood, fisher.readout, ridge=value),
-        ))
+        families.append(
+            (
+                "ridge",
+                "fisher-rao",
+                [factor * fisher.ridge for factor in RIDGE_FACTORS],
+                lambda value: FisherRaoMetric(
+                    space, fisher.likelihood, fisher.readout, ridge=value
+                ),
+            )
+        )
     for what, name, values, make in families:
         excesses: list[float] = []
         for value in values:
