@@ -421,7 +421,7 @@ class Gaussian(_RealTargets):
 
     def fisher_factor(self, z: Any) -> Any:
         """Return S = I/σ."""
-        return anp.ones(z.shape[:-1] + (1, 1)) * anp.eye(self.dim) / self.sigma
+        return anp.ones((*z.shape[:-1], 1, 1)) * anp.eye(self.dim) / self.sigma
 
     def fisher_gradient(self, z: np.ndarray, v: np.ndarray) -> np.ndarray:
         """Zero: the geometry is flat and z its affine coordinate."""

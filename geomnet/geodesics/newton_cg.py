@@ -128,8 +128,8 @@ class PathNewtonCG:
             if found is not None:
                 if found.energy <= level + 1e-4 * size * slope:
                     return found, evaluations
-                if abs(found.energy - level) <= 1e-11 * level and -slope <= 1e-9 * level:
-                    if found.gradient_norm < 0.9 * norm:
-                        return found, evaluations
+                rounding = abs(found.energy - level) <= 1e-11 * level and -slope <= 1e-9 * level
+                if rounding and found.gradient_norm < 0.9 * norm:
+                    return found, evaluations
             size *= 0.5 if found is not None else 0.25
         return None, evaluations

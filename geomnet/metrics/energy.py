@@ -11,6 +11,7 @@ derivative comes from the kernel's: :math:`♭v = p`, :math:`q = -∂_xΦ`, :mat
 
 from __future__ import annotations
 
+import itertools
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -360,7 +361,7 @@ class _ChunkedForm:
     def __init__(self, forms: list[_EnergyForm]) -> None:
         self.forms = forms
         ends = np.cumsum([0] + [len(form.value) for form in forms])
-        self._parts = [slice(a, b) for a, b in zip(ends[:-1], ends[1:])]
+        self._parts = [slice(a, b) for a, b in itertools.pairwise(ends)]
         self.value = np.concatenate([form.value for form in forms])
 
     @property

@@ -60,7 +60,7 @@ class FisherRaoMetric(Metric):
             raise InputError(
                 f"likelihood: expected one such as gn.Categorical(10), got {likelihood!r}"
             )
-        n, d = space.shape
+        _n, d = space.shape
         weight, bias = getattr(readout, "weight", None), getattr(readout, "bias", None)
         if np.shape(weight) != (likelihood.n_parameters, d):
             raise InputError(

@@ -19,6 +19,8 @@ from .integrators import Euler, Integrator
 
 __all__ = ["Network"]
 
+EULER = Euler()
+
 
 @dataclass(frozen=True)
 class Network:
@@ -45,7 +47,7 @@ class Network:
 
     field: Field
     depth: int
-    integrator: Integrator = Euler()
+    integrator: Integrator = EULER
 
     def __post_init__(self) -> None:
         check_field(self.field)

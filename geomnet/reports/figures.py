@@ -1,0 +1,207 @@
+"""The figures of a comparison, drawn off screen and returned as PNG bytes."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from .results import NAMES
+
+__all__ = ["draw_figures"]
+
+COLOURS = {"l2": "#4477aa", "energy": "#ee6677", "fisher-rao": "#228833", "network": "#222222"}
+STYLES = {"l2": "-", "energy": "-", "fisher-rao": "-", "network": "--"}
+N_TRACES = 24
+
+
+def draw_figures(comparison: Any) -> dict[str, bytes]:
+    """Draw all figures: PNG bytes by name, in the order of the report."""
+    figures = {"lengths": _lengths(comparison), "speed": _speed(comparison)}
+    figures["paths"] = _paths(comparison)
+    if any(key in comparison.sensitivity for key in ("width", "ridge")):
+        figures["sensitivity"] = _sensitivity(comparison)
+    if len(comparison.runs) > 1 and "network" in comparison.lengths:
+        figures["seeds"] = _seeds(comparison)
+    return {name: _png(figure) for name, figure in figures.items()}
+
+
+def _png(figure: Figure) -> bytes:
+    FigureCanvasAgg(figure)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=130, metadata={"Software": "geomnet"})
+    return buffer.getvalue()
+
+
+def _panels(count: int, width: float, height: float, **options: Any) -> tuple[Figure, Any]:
+    figure = Figure(figsize=(width * count, height), layout="constrained")
+    axes = figure.subplots(1, count, squeeze=False, **options)[0]
+    for axis in axes:
+        axis.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def _label(path: str) -> str:
+    return "network" if path == "network" else f"{NAMES[path]} geodesic"
+
+
+def _lengths(comparison: Any) -> Figure:
+    """Bars of every path's length over the distance, a panel a metric."""
+    paths = list(comparison.lengths)
+    figure, axes = _panels(
+        len(comparison.geodesics), 3.9, 0.55 + 0.52 * (len(paths) + 1), sharey=True
+    )
+    for axis, (name, geo) in zip(axes, comparison.geodesics.items()):
+        ratios = [comparison.lengths[path][name] / geo.distance for path in paths]
+        finite = [r for r in ratios if np.isfinite(r)] or [1.0]
+        positions = np.arange(len(paths))
+        axis.barh(
+            positions,
+            [r if np.isfinite(r) else 0 for r in ratios],
+            color=[COLOURS[path] for path in paths],
+            height=0.62,
+        )
+        for y, ratio in zip(positions, ratios):
+            text = f"{ratio:.3f}" if np.isfinite(ratio) else "unknown"
+            axis.text(max(ratio, 0) if np.isfinite(ratio) else 0, y, f" {text}", va="center")
+        axis.axvline(1.0, color="#888888", lw=1, zorder=0)
+        axis.set_xlim(0, max(finite) * 1.2)
+        axis.set_title(f"in {NAMES[name]}: distance {geo.distance:.5g}", fontsize=11)
+        axis.set_xlabel("length / distance")
+        axis.set_yticks(positions, [_label(path) for path in paths])
+        axis.invert_yaxis()
+    # sharing the axis inverts it once a panel: an even number would undo it
+    axes[0].set_ylim(len(paths) - 0.5, -0.5)
+    return figure
+
+
+def _speed(comparison: Any) -> Figure:
+    """Speed along every path over its mean, a panel a metric."""
+    figure, axes = _panels(len(comparison.geodesics), 3.9, 3.2, sharey=True)
+    for axis, name in zip(axes, comparison.geodesics):
+        for path, curve in comparison.curves.items():
+            speed = comparison.speeds[path][name]
+            mean = float(np.sum(speed * np.diff(curve.times)))
+            if not np.isfinite(mean) or mean == 0:
+                continue
+            axis.stairs(
+                speed / mean,
+                curve.times,
+                baseline=None,
+                color=COLOURS[path],
+                ls=STYLES[path],
+                lw=2.4 if path == name else 1.5,
+                label=_label(path),
+            )
+        axis.set_title(f"in {NAMES[name]}", fontsize=11)
+        axis.set_xlabel("time along the path")
+        axis.set_ylim(bottom=0)
+    axes[0].set_ylabel("speed / mean speed")
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
+    return figure
+
+
+def _paths(comparison: Any) -> Figure:
+    """Paths of some points in the plane of the principal components of both ends."""
+    curves = comparison.curves
+    start = comparison.sample.points
+    end = next(iter(curves.values())).end
+    both = np.concatenate([start, end])
+    centre = both.mean(axis=0)
+    flat = start.shape[1] == 1
+    axes_of = np.linalg.svd(both - centre, full_matrices=False)[2][:2]
+    shown = np.linspace(0, len(start) - 1, min(N_TRACES, len(start))).astype(int)
+    labels = comparison.sample.labels
+    codes = np.zeros(len(start), dtype=int) if labels is None else np.asarray(labels)
+    colours = _class_colours(codes)
+    figure, axes = _panels(len(curves), 3.6, 3.7, sharex=True, sharey=True)
+    for axis, (name, curve) in zip(axes, curves.items()):
+        if flat:
+            plane = np.stack(
+                [
+                    np.broadcast_to(curve.times[:, None], curve.states.shape[:2]),
+                    curve.states[..., 0],
+                ],
+                axis=-1,
+            )
+        else:
+            plane = (curve.states - centre) @ axes_of.T
+        axis.scatter(*plane[-1].T, s=5, color="#dddddd", zorder=0)
+        for i in shown:
+            axis.plot(*plane[:, i].T, color=colours[i], lw=1.3)
+        axis.scatter(
+            *plane[0, shown].T, s=22, facecolors="white", edgecolors=colours[shown], zorder=3
+        )
+        axis.scatter(*plane[-1, shown].T, s=22, color=colours[shown], zorder=3)
+        axis.set_title(_label(name), fontsize=11)
+        axis.set_xlabel("time" if flat else "first principal component")
+    axes[0].set_ylabel("x" if flat else "second principal component")
+    return figure
+
+
+def _class_colours(codes: np.ndarray) -> np.ndarray:
+    import matplotlib
+
+    map_ = matplotlib.colormaps["tab10" if codes.max(initial=0) < 10 else "turbo"]
+    if codes.max(initial=0) < 10:
+        return map_(codes)
+    return map_(codes / codes.max())
+
+
+def _sensitivity(comparison: Any) -> Figure:
+    """Excess over kernel widths and ridges."""
+    chosen = {"width": "kernel width", "ridge": "ridge ε"}
+    found = [key for key in chosen if key in comparison.sensitivity]
+    figure, axes = _panels(len(found), 4.6, 3.2)
+    for axis, key in zip(axes, found):
+        row = comparison.sensitivity[key]
+        values, excess = np.array(row["value"]), np.array(row["excess"], dtype=float)
+        colour = COLOURS[row["metric"]]
+        axis.plot(values, excess, "o-", color=colour)
+        axis.set_xscale("log")
+        middle = len(values) // 2
+        axis.plot(values[middle], excess[middle], "o", ms=11, mfc="none", mec="#222222")
+        axis.annotate(
+            "this report",
+            (values[middle], excess[middle]),
+            xytext=(0, 12),
+            textcoords="offset points",
+            ha="center",
+            fontsize=9,
+        )
+        failed = values[~np.isfinite(excess)]
+        if len(failed):
+            axis.set_xlim(values.min() * 0.8, values.max() * 1.25)
+            axis.plot(
+                failed,
+                np.full(len(failed), 0.04),
+                "x",
+                color="#888888",
+                transform=axis.get_xaxis_transform(),
+            )
+            axis.set_title("× no geodesic (kernel matrix too ill-conditioned)", fontsize=9)
+        axis.margins(y=0.25)
+        axis.minorticks_off()
+        axis.set_xticks(values, [f"{value:.2g}" for value in values])
+        axis.set_xlabel(f"{chosen[key]} ({NAMES[row['metric']]})")
+        axis.set_ylabel(f"excess of the {comparison.sensitivity['of']}")
+    return figure
+
+
+def _seeds(comparison: Any) -> Figure:
+    """Excess of the network for every seed."""
+    metrics = list(comparison.geodesics)
+    figure, (axis,) = _panels(1, 5.2, 3.2)
+    for k, name in enumerate(metrics):
+        values = np.array([run["excess"][name] for run in comparison.runs], dtype=float)
+        axis.scatter(np.full(len(values), k), values, color=COLOURS[name], alpha=0.75, zorder=2)
+        axis.hlines(values.mean(), k - 0.2, k + 0.2, color=COLOURS[name], lw=2.5)
+    axis.set_xticks(range(len(metrics)), [NAMES[name] for name in metrics])
+    axis.set_xlim(-0.6, len(metrics) - 0.4)
+    axis.set_ylabel("excess of the network")
+    axis.set_title(f"{len(comparison.runs)} seeds; the bar is the mean", fontsize=10)
+    return figure

@@ -1,0 +1,164 @@
+"""One self-contained HTML page: figures inside, nothing loaded, all names escaped."""
+
+from __future__ import annotations
+
+import base64
+from html import escape
+from importlib.resources import files
+from string import Template
+from typing import Any
+
+from .._version import __version__
+from .results import NAMES, number
+from .words import certificate_in_words
+
+__all__ = ["render_page"]
+
+CAPTIONS = {
+    "lengths": (
+        "Every path in every metric",
+        "Length of each path, in units of the distance of that metric: 1 is the least possible. "
+        "Compare bars within a panel; panels measure in different units.",
+    ),
+    "speed": (
+        "Speed along each path",
+        "A geodesic runs at constant speed in its own metric (the thick line). Where another "
+        "path is fast, this metric finds its motion dear there.",
+    ),
+    "paths": (
+        "Paths of some points",
+        "From the data (open circles) to the target (filled), in the plane of the first two "
+        "principal components of both ends; grey: where all points end. Colours are classes.",
+    ),
+    "sensitivity": (
+        "How the excess moves with kernel width and ridge",
+        "Each dot is a comparison of its own, with paths of 8 steps. An excess that hardly moves "
+        "is a fact of the path, not of the setting.",
+    ),
+    "seeds": (
+        "Over the seeds",
+        "Each dot is another draw of the data and another training.",
+    ),
+}
+
+
+def render_page(comparison: Any, figures: dict[str, bytes]) -> str:
+    """Render the report as HTML text."""
+    sample = comparison.sample
+    parts = [
+        f"<h1>{escape(sample.name or 'sample')}: paths of maps, judged by "
+        f"{_count(len(comparison.geodesics), 'metric')}</h1>",
+        f'<p class="lead">{sample.n} points in {sample.dim} dimensions. Target: '
+        f"{escape(comparison.target_name)}.</p>",
+        _verdict(comparison),
+        _cards(comparison),
+        "<h2>Lengths</h2>",
+        "<p>A network is a curve of maps from the identity to the map it computes; its length is "
+        "its complexity, and the geodesic is the least complex path between the same two ends. "
+        "Rows are paths, columns are the metrics that measure them. <b>Lengths compare only "
+        "within one metric</b> (down a column): each measures in a unit of its own.</p>",
+        _table(comparison),
+    ]
+    for name, png in figures.items():
+        title, caption = CAPTIONS[name]
+        data = base64.b64encode(png).decode("ascii")
+        parts += [
+            f"<h2>{title}</h2>",
+            f"<p>{caption}</p>",
+            f'<img alt="{title}" src="data:image/png;base64,{data}">',
+        ]
+    parts += [
+        "<h2>What the certificates say</h2>",
+        "<dl>",
+        *(
+            f"<dt>{NAMES[name]}</dt><dd>{escape(certificate_in_words(geo))}</dd>"
+            for name, geo in comparison.geodesics.items()
+        ),
+        "</dl>",
+        _notes(comparison),
+        "<h2>How to reproduce it</h2>",
+        f"<pre>pip install geomnet=={__version__}\n{escape(comparison.options.command())}</pre>",
+        "<p>The same seed gives the same numbers (up to rounding of the linear algebra). Beside "
+        "this page: <code>results.json</code> holds every number, <code>paths.npz</code> every "
+        "path, weight and network parameter, <code>figures/</code> the pictures.</p>",
+        f"<footer>geomnet {__version__}, seed {comparison.options.seed}, "
+        f"{number(comparison.seconds, 3)} seconds. Metrics: "
+        + "; ".join(escape(repr(metric)) for metric in comparison.metrics.values())
+        + ".</footer>",
+    ]
+    template = files(__package__).joinpath("page.html").read_text(encoding="utf-8")
+    return Template(template).substitute(
+        title=escape(sample.name or "sample"), body="\n".join(part for part in parts if part)
+    )
+
+
+def _count(n: int, noun: str) -> str:
+    words = {1: "one", 2: "two", 3: "three"}
+    return f"{words.get(n, n)} {noun}{'s' if n != 1 else ''}"
+
+
+def _verdict(comparison: Any) -> str:
+    if comparison.ok:
+        return (
+            '<div class="fine">Every geodesic converged, and no path is shorter in a metric than '
+            "that metric's distance: the law that must hold does.</div>"
+        )
+    rows = "".join(f"<li>{escape(problem)}</li>" for problem in comparison.problems)
+    return f'<div class="problem"><b>Read these results with care.</b><ul>{rows}</ul></div>'
+
+
+def _cards(comparison: Any) -> str:
+    cards = []
+    for name, excess in comparison.excess.items():
+        if "network" not in comparison.lengths:
+            break
+        spread = comparison.spread[name]
+        note = f"times the least {NAMES[name]} length: the network's excess"
+        if len(comparison.runs) > 1:
+            note += (
+                f" (mean over {len(comparison.runs)} seeds {number(spread['excess_mean'], 4)} ± "
+                f"{number(spread['excess_sd'], 2)})"
+            )
+        cards.append(f"<div class=card><b>{number(excess, 4)}×</b><span>{note}</span></div>")
+    if comparison.fit is not None:
+        fit, network = comparison.fit, comparison.network
+        held = (
+            "no data held out"
+            if fit.heldout_accuracy is None
+            else f"{100 * fit.heldout_accuracy:.1f} % on {comparison.heldout.n} held-out points"
+        )
+        cards.append(
+            f"<div class=card><b>{100 * fit.train_accuracy:.1f} %</b><span>accuracy of the network "
+            f"({network.depth} residual layers, {network.n_parameters} parameters), {held}</span>"
+            "</div>"
+        )
+    return f"<div class=cards>{''.join(cards)}</div>" if cards else ""
+
+
+def _table(comparison: Any) -> str:
+    metrics = list(comparison.geodesics)
+    head = "".join(f"<th>in {NAMES[name]}</th>" for name in metrics)
+    rows = [f"<thead><tr><th>path</th>{head}</tr></thead><tbody>"]
+    for path, lengths in comparison.lengths.items():
+        label = "trained network" if path == "network" else f"{NAMES[path]} geodesic"
+        cells = "".join(
+            f"<td{' class=own' if path == name else ''}>{number(lengths[name], 6)}</td>"
+            for name in metrics
+        )
+        rows.append(f"<tr><td>{label}</td>{cells}</tr>")
+    geodesics = comparison.geodesics
+    cells = "".join(
+        f"<td>{number(geo.distance, 6)} ± {geo.error_estimate:.0e}</td>"
+        for geo in geodesics.values()
+    )
+    rows.append(f"<tr class=sum><td>distance</td>{cells}</tr>")
+    if "network" in comparison.lengths:
+        cells = "".join(f"<td>{number(value, 4)}</td>" for value in comparison.excess.values())
+        rows.append(f"<tr><td>excess of the network</td>{cells}</tr>")
+    return "<table>" + "".join(rows) + "</tbody></table>"
+
+
+def _notes(comparison: Any) -> str:
+    notes = [f"Data: {note}." for note in comparison.sample.notes] + list(comparison.notes)
+    rows = "".join(f"<li>{escape(note)}</li>" for note in notes)
+    return f"<h2>Worth knowing</h2><ul>{rows}</ul>"

@@ -1,0 +1,65 @@
+"""What a certificate says, in plain words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .results import number
+
+__all__ = ["certificate_in_words"]
+
+
+def certificate_in_words(geo: Any) -> str:
+    """One paragraph on how far a geodesic can be trusted."""
+    certificate = geo.certificate
+    if certificate.iterations == 0 and certificate.hessian_products == 0:
+        return (
+            "This metric is constant, so the straight line is the shortest path and its length is "
+            "known exactly."
+        )
+    share = 100 * certificate.error_estimate / geo.distance if geo.distance else 0.0
+    words = [
+        "The solver converged: " if certificate.converged else "The solver did NOT converge: ",
+        f"the gradient of the path energy is {certificate.gradient_norm:.0e} "
+        f"(it was asked to fall below {certificate.tolerance:.0e}), after "
+        f"{certificate.gradient_evaluations} gradients and {certificate.hessian_products} "
+        f"Hessian products at {geo.n_steps} steps. ",
+        f"Solving again with half and a quarter of the steps puts the distance at "
+        f"{number(geo.distance, 6)}, good to ±{certificate.error_estimate:.1e} "
+        f"({number(share, 2)} %). ",
+    ]
+    order = certificate.observed_order
+    if order is None:
+        words.append(
+            "The change with the number of steps is too small, or too irregular, to read an order "
+            "of convergence from. "
+        )
+    elif 1.5 <= order <= 2.7:
+        words.append(f"The error falls with the step as order {order:.2f}; theory says 2. ")
+    else:
+        words.append(
+            f"The error does not yet fall with order 2 (it shows {order:.2f}), so the estimate is "
+            "kept wide; more steps would narrow it. "
+        )
+    words.append(
+        f"The speed is constant along the path to {number(100 * certificate.speed_variation, 2)} %. "
+    )
+    if certificate.locally_shortest:
+        words.append(
+            "No path nearby is shorter: the second variation is positive in every direction "
+            f"(its lowest relative eigenvalue is {number(certificate.lowest_eigenvalue, 2)})."
+        )
+    elif certificate.locally_shortest is False:
+        words.append(
+            "A path nearby is SHORTER: the second variation is negative in some direction "
+            f"(lowest relative eigenvalue {number(certificate.lowest_eigenvalue, 2)}). The "
+            "geodesic passes a conjugate point."
+        )
+    else:
+        words.append(
+            "Whether a path nearby is shorter is not decided: the lowest relative eigenvalue of "
+            "the second variation is too close to zero."
+        )
+    if not certificate.converged:
+        words.append(f" Remedy: {geo.status}.")
+    return "".join(words)
