@@ -71,8 +71,8 @@ class PointwiseNewton:
             evaluations += 1
             step, shift[active] = blocks.newton_step(shift[active])
             decrement = -np.sum(blocks.gradient * step, axis=(0, 2))
-            # each point may hold its share of the whole gradient norm, well below the tolerance
-            share = 1e-2 * self.tol**2 * scale
+            # Newton doubles the digits: one step more than the tolerance asks costs little
+            share = 1e-8 * self.tol**2 * scale
             going = decrement > share
             active, step, level = active[going], step[:, going], blocks.energy[going]
             decrement = decrement[going]
