@@ -127,8 +127,10 @@ def check_metric(
     start, end = x, x + reach * u
     forth = metric.squared_step(start, end)
     add("squared_step symmetric", forth - metric.squared_step(end, start), forth, 1e-9)
-    tiny = 1e-4 * metric.squared_step(x, x + 1e-2 * reach * u) / metric.squared_step(
-        x, x + 1e-4 * reach * u
+    tiny = (
+        1e-4
+        * metric.squared_step(x, x + 1e-2 * reach * u)
+        / metric.squared_step(x, x + 1e-4 * reach * u)
     )
     near = metric.squared_step(x, x + 1e-3 * u) / 1e-6
     add("squared_step -> <u,u>", near - uu, uu, 1e-1)
@@ -160,7 +162,10 @@ def _check_steps(
     add("gradients = d(squared_step)", along - slope, scale, 1e-4)
     ahead, behind = metric.steps(*moved(h)).gradients(), metric.steps(*moved(-h)).gradients()
     hx, hy = steps.hessian_product(v, w)
-    for name, product, a, b in (("start", hx, ahead[0], behind[0]), ("end", hy, ahead[1], behind[1])):
+    for name, product, a, b in (
+        ("start", hx, ahead[0], behind[0]),
+        ("end", hy, ahead[1], behind[1]),
+    ):
         change = (a - b) / (2 * h)
         add(f"hessian_product = d(gradients), {name}", product - change, change, 1e-4)
     rng = np.random.default_rng(1)
@@ -217,9 +222,7 @@ def check_geodesic(geo: Geodesic, *, seed: int = 0) -> CheckReport:
         )
     )
     if geo.certificate.locally_shortest:
-        checks.append(
-            Check("energy rises under a random bump", max(0.0, -rise / geo.energy), 0.0)
-        )
+        checks.append(Check("energy rises under a random bump", max(0.0, -rise / geo.energy), 0.0))
     variation = geo.certificate.speed_variation
     surplus = geo.energy / geo.length**2 - 1 if geo.length else 0.0
     checks.append(Check("energy = length² (constant speed)", abs(surplus), variation**2 + 1e-12))
@@ -236,7 +239,8 @@ def check_geodesic(geo: Geodesic, *, seed: int = 0) -> CheckReport:
         )
         checks.append(
             Check(
-                "halves add up to the whole", abs(sum(halves) - geo.distance) / scale,
+                "halves add up to the whole",
+                abs(sum(halves) - geo.distance) / scale,
                 2 * allowed / scale + variation**2,
             )
         )

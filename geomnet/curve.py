@@ -19,6 +19,12 @@ from .threads import blas_threads
 
 __all__ = ["Curve"]
 
+LEVELS = 4
+"""Romberg levels on one interval before it is halved: 1, 2, 4, 8 parts."""
+
+GENERATIONS = 40
+"""Halvings before a segment counts as one whose points collide."""
+
 
 @dataclass(frozen=True, eq=False)
 class Curve:
@@ -114,9 +120,9 @@ class Curve:
     def step_lengths(self, metric: Any, rtol: float = 1e-8) -> np.ndarray:
         r"""Length of every segment, subdivided until converged, (L,).
 
-        Each segment is cut in 1, 2, 4, … equal parts, whose lengths are
+        Each segment is cut in 1, 2, 4, 8 equal parts, whose lengths are
         :math:`\sqrt{s(a, b)}` with the metric's squared step, and extrapolated (Romberg; the
-        error of a symmetric step has even powers only).
+        error of a symmetric step has even powers only); where that is not enough it is halved.
 
         Parameters
         ----------
@@ -127,7 +133,7 @@ class Curve:
         Raises
         ------
         ConvergenceError
-            When 2048 parts are not enough.
+            When 40 halvings are not enough: points collide on the curve.
         """
         with blas_threads(len(self.start)):
             return self._converge(metric, rtol, lambda squared: np.sqrt(np.maximum(squared, 0)), 1)
@@ -177,36 +183,74 @@ class Curve:
         return Curve(self(times), times)
 
     def _converge(self, metric: Any, rtol: float, of_squared: Any, power: int) -> np.ndarray:
-        """Romberg sums over the parts of each segment, for the segments not yet converged."""
+        """Adaptive quadrature of every segment: Romberg sums on intervals, halved where needed.
+
+        Points that pass close by each other make the integrand peak; halving finds the peak.
+        """
         start, step = self.states[:-1], np.diff(self.states, axis=0)
-        result = np.zeros(self.n_steps)
-        active = np.arange(self.n_steps)
-        rows: list[np.ndarray] = []
-        for level in range(12):
-            parts = 2**level
-            knots = np.arange(parts + 1).reshape(-1, 1, 1, 1) / parts
-            nodes = start[active] + knots * step[active]
-            pairs = (parts * len(active), *start.shape[1:])
-            squared = metric.squared_step(
-                nodes[:-1].reshape(pairs), nodes[1:].reshape(pairs)
-            ).reshape(parts, len(active))
-            # a part's energy over its share of the unit segment is parts·s; lengths just add
-            row = [parts ** (power - 1) * of_squared(squared).sum(axis=0)]
-            for j, above in enumerate(rows):
-                row.append(row[j] + (row[j] - above) / (4.0 ** (j + 1) - 1))
-            best = row[-1]
-            result[active] = best
-            if level >= 2:
-                # the change against last level's best, and within this level's last column
-                change = np.maximum(np.abs(best - rows[-1]), np.abs(best - row[-2]))
-                left = change > rtol * np.abs(result).sum() / self.n_steps
-                left &= change > 1e-14 * np.abs(best)
-                if not left.any():
-                    return result
-                active, row = active[left], [column[left] for column in row]
-            rows = row
+        total = np.zeros(self.n_steps)
+        segment = np.arange(self.n_steps)
+        low, size = np.zeros(self.n_steps), 1.0
+        for _ in range(GENERATIONS):
+            value, converged = _romberg(
+                metric,
+                start[segment],
+                step[segment],
+                low,
+                size,
+                of_squared,
+                power,
+                lambda found: rtol * max(total.sum(), found) / self.n_steps,
+            )
+            np.add.at(total, segment[converged], value[converged])
+            segment, low = segment[~converged], low[~converged]
+            if not len(segment):
+                return total
+            size /= 2
+            segment = np.concatenate([segment, segment])
+            low = np.concatenate([low, low + size])
         raise ConvergenceError(
-            f"length: {len(active)} of {self.n_steps} segments did not converge to {rtol:g} in "
-            f"{parts} parts; give the curve more states, or a larger rtol",
-            result,
+            f"length: {len(np.unique(segment))} of {self.n_steps} segments did not converge to "
+            f"{rtol:g}; points collide on this curve, where the metric may be infinite",
+            total,
         )
+
+
+def _romberg(
+    metric: Any,
+    start: np.ndarray,
+    step: np.ndarray,
+    low: np.ndarray,
+    size: float,
+    of_squared: Any,
+    power: int,
+    tolerance: Any,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Romberg values on the intervals [low, low + size] of segments, and which converged."""
+    result = np.zeros(len(low))
+    converged = np.zeros(len(low), dtype=bool)
+    active = np.arange(len(low))
+    rows: list[np.ndarray] = []
+    for level in range(LEVELS):
+        parts = 2**level
+        knots = low[active] + size / parts * np.arange(parts + 1)[:, None]
+        nodes = start[active] + knots[..., None, None] * step[active]
+        shape = (parts * len(active), *start.shape[1:])
+        squared = metric.squared_step(nodes[:-1].reshape(shape), nodes[1:].reshape(shape)).reshape(
+            parts, len(active)
+        )
+        # lengths of parts add; the energy of a part is its squared step over its duration
+        row = [(parts / size) ** (power - 1) * of_squared(squared).sum(axis=0)]
+        for j, above in enumerate(rows):
+            row.append(row[j] + (row[j] - above) / (4.0 ** (j + 1) - 1))
+        result[active] = row[-1]
+        rows_before, rows = rows, row
+        if level >= 2:
+            # the change against the last level's best, and within this level
+            change = np.maximum(np.abs(row[-1] - rows_before[-1]), np.abs(row[-1] - row[-2]))
+            left = change > np.maximum(tolerance(result.sum()), 1e-14 * np.abs(row[-1]))
+            converged[active[~left]] = True
+            active, rows = active[left], [column[left] for column in row]
+            if not len(active):
+                break
+    return result, converged

@@ -79,6 +79,13 @@ class Field(ABC):
         """Upper bound of the Lipschitz constant of x ↦ f(x, θ); None where none is known."""
         return None
 
+    def limit_lipschitz(self, theta: np.ndarray, bound: float) -> np.ndarray:
+        """Return parameters scaled down so that :meth:`lipschitz` is at most `bound`."""
+        raise InputError(
+            f"field: {type(self).__name__} has no limit_lipschitz(theta, bound); write one, or "
+            "train without max_step_lipschitz"
+        )
+
 
 def _quiet(function: Any, *args: Any) -> Any:
     with warnings.catch_warnings():
@@ -200,13 +207,17 @@ class _OneHiddenLayer(Field):
         return back @ w, to_theta
 
     def init(self, rng: np.random.Generator) -> np.ndarray:
-        """Draw W ~ N(0, gain²/dim), A ~ N(0, 1/width), biases zero."""
+        """Draw W ~ N(0, gain²/dim), A ~ N(0, 0.01/width), biases zero.
+
+        The small A starts the network near the identity, so that the path it learns is due to
+        the data and not to the draw.
+        """
         d, m = self.dim, self.width
         return np.concatenate(
             [
                 self.gain * rng.normal(size=m * d) / np.sqrt(d),
                 np.zeros(m),
-                rng.normal(size=d * m) / np.sqrt(m),
+                0.1 * rng.normal(size=d * m) / np.sqrt(m),
                 np.zeros(d),
             ]
         )
@@ -215,6 +226,14 @@ class _OneHiddenLayer(Field):
         """‖A‖‖W‖, as |σ'| ≤ 1."""
         w, _, a, _ = self.unpack(theta)
         return float(np.linalg.norm(a, 2) * np.linalg.norm(w, 2))
+
+    def limit_lipschitz(self, theta: np.ndarray, bound: float) -> np.ndarray:
+        """Scale A down."""
+        size = self.lipschitz(theta)
+        if size <= bound:
+            return theta
+        w, b, a, c = self.unpack(theta)
+        return np.concatenate([w.reshape(-1), b, (a * (bound / size)).reshape(-1), c])
 
 
 @dataclass(frozen=True)
@@ -323,6 +342,14 @@ class LinearField(Field):
         """‖M‖."""
         return float(np.linalg.norm(self.unpack(theta)[0], 2))
 
+    def limit_lipschitz(self, theta: np.ndarray, bound: float) -> np.ndarray:
+        """Scale M down."""
+        size = self.lipschitz(theta)
+        if size <= bound:
+            return theta
+        m, c = self.unpack(theta)
+        return np.concatenate([(m * (bound / size)).reshape(-1), c])
+
 
 @dataclass(frozen=True)
 class RandomFeatureField(Field):
@@ -400,6 +427,11 @@ class RandomFeatureField(Field):
         """‖Θ‖‖Ω‖√(2/m)."""
         size = np.linalg.norm(theta.reshape(self.dim, self.width), 2)
         return float(size * np.linalg.norm(self._waves[0], 2) * np.sqrt(2 / self.width))
+
+    def limit_lipschitz(self, theta: np.ndarray, bound: float) -> np.ndarray:
+        """Scale Θ down."""
+        size = self.lipschitz(theta)
+        return theta if size <= bound else theta * (bound / size)
 
 
 def check_field(field: Any) -> Field:

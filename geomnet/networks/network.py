@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.optimize import brentq
 
 from ..curve import Curve
-from ..errors import InputError, check_array, check_integer
+from ..errors import InputError, check_array, check_integer, check_positive
 from ..sample import Sample
 from .fields import Field, check_field
 from .integrators import Euler, Integrator
@@ -152,17 +153,44 @@ class Network:
         :math:`ℓ = h\operatorname{Lip}f` it follows from the tableau.
         """
         theta = check_array("theta", theta, shape=self.parameters_shape)
-        bounds = []
-        for layer in theta:
-            lipschitz = self.field.lipschitz(layer)
-            if lipschitz is None:
-                return None
-            size = lipschitz / self.depth
-            stages: list[float] = []
-            for row in self.integrator.a:
-                stages.append(size * (1 + sum(abs(w) * k for w, k in zip(row, stages))))
-            bounds.append(sum(abs(w) * k for w, k in zip(self.integrator.b, stages)))
-        return np.array(bounds)
+        sizes = [self.field.lipschitz(layer) for layer in theta]
+        if any(size is None for size in sizes):
+            return None
+        return np.array([self._step_bound(size / self.depth) for size in sizes])  # type: ignore[operator]
+
+    def _step_bound(self, size: float) -> float:
+        """Bound of Lip(x ↦ x' − x) where h·Lip f ≤ size."""
+        stages: list[float] = []
+        for row in self.integrator.a:
+            stages.append(size * (1 + sum(abs(w) * k for w, k in zip(row, stages))))
+        return sum(abs(w) * k for w, k in zip(self.integrator.b, stages))
+
+    def limit_step_lipschitz(self, theta: Any, bound: float) -> np.ndarray:
+        """Scale down the layers whose step passes a Lipschitz bound, so that none does.
+
+        Parameters
+        ----------
+        theta : array_like, shape (L, p)
+        bound : float
+            Below 1, every layer is invertible.
+
+        Returns
+        -------
+        ndarray, shape (L, p)
+
+        Raises
+        ------
+        InputError
+            Where the field knows no Lipschitz bound, or no way to scale it.
+        """
+        theta = check_array("theta", theta, shape=self.parameters_shape).copy()
+        bound = check_positive("bound", bound)
+        size = bound  # h·Lip f that a step may have: its bound is at least that, and grows with it
+        if self._step_bound(size) > bound:
+            size = brentq(lambda s: self._step_bound(s) - bound, 0.0, bound)
+        for layer in range(self.depth):
+            theta[layer] = self.field.limit_lipschitz(theta[layer], size * self.depth)
+        return theta
 
     def is_invertible(self, theta: Any) -> bool | None:
         """True where every layer's bound is below 1; None where that proves nothing."""

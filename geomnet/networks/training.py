@@ -66,8 +66,9 @@ def train(
     epochs: int = 200,
     batch_size: int = 64,
     learning_rate: float = 5e-3,
-    weight_decay: float = 1e-3,
+    weight_decay: float = 1e-2,
     patience: int | None = None,
+    max_step_lipschitz: float | None = None,
     theta: Any = None,
     readout: Readout | None = None,
 ) -> Fit:
@@ -100,6 +101,10 @@ def train(
     patience : int, optional
         Stop when the held-out loss has not fallen for so many epochs, and return the best
         parameters seen (Adam, with `heldout`).
+    max_step_lipschitz : float, optional
+        Keep every layer's step below this Lipschitz constant by scaling it down after every
+        epoch (Adam). Below 1 the network is a diffeomorphism, whatever it learns (Behrmann et
+        al. 2019).
     theta, readout : optional
         Where to begin.
 
@@ -127,6 +132,8 @@ def train(
         patience = check_integer("patience", patience, least=1)
         if heldout is None or method != "adam":
             raise InputError("patience: early stopping needs heldout data, and method 'adam'")
+    if max_step_lipschitz is not None and method != "adam":
+        raise InputError("max_step_lipschitz: needs method 'adam'")
     rng = np.random.default_rng(seed)
     start_theta = network.init(rng) if theta is None else theta
     start_theta = check_array("theta", start_theta, shape=network.parameters_shape)
@@ -154,6 +161,7 @@ def train(
         batch_size=batch_size,
         learning_rate=learning_rate,
         patience=patience,
+        max_step_lipschitz=max_step_lipschitz,
     )
     theta, readout = objective.unpack(parameters)
     return Fit(
@@ -229,6 +237,12 @@ class _Objective:
         )
         return loss + penalty, gradient
 
+    def limited(self, parameters: np.ndarray, bound: float) -> np.ndarray:
+        """Parameters whose layers keep a Lipschitz bound."""
+        theta, weight, bias = self._split(parameters)
+        theta = self.network.limit_step_lipschitz(theta, bound)
+        return np.concatenate([theta.reshape(-1), weight.reshape(-1), bias])
+
     def predict(self, parameters: np.ndarray) -> np.ndarray:
         theta, weight, bias = self._split(parameters)
         return self.network(theta, self.points) @ weight.T + bias
@@ -252,6 +266,7 @@ def _adam(
     batch_size: int,
     learning_rate: float,
     patience: int | None,
+    max_step_lipschitz: float | None,
 ) -> tuple[np.ndarray, list[float], list[float], bool]:
     """Adam (Kingma & Ba 2015) on mini-batches, its rate falling to zero as a cosine."""
     n = len(objective.points)
@@ -274,6 +289,8 @@ def _adam(
             parameters = parameters - rate * (first / (1 - 0.9**step)) / (
                 np.sqrt(second / (1 - 0.999**step)) + 1e-8
             )
+        if max_step_lipschitz is not None:
+            parameters = objective.limited(parameters, max_step_lipschitz)
         losses.append(objective.loss(parameters))
         if not np.isfinite(losses[-1]):
             raise InputError(

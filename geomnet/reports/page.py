@@ -9,7 +9,8 @@ from string import Template
 from typing import Any
 
 from .._version import __version__
-from .results import NAMES, number
+from ..studies.comparison import NAMES
+from .results import number
 from .words import certificate_in_words
 
 __all__ = ["render_page"]

@@ -11,11 +11,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
+from ..studies.comparison import NAMES
 
 __all__ = ["arrays_of", "check_folder", "number", "table", "to_json"]
-
-NAMES = {"l2": "L2", "energy": "energy", "fisher-rao": "Fisher–Rao", "network": "network"}
-"""How metrics and paths are called in front of people."""
 
 
 def to_json(value: Any) -> str:
