@@ -111,7 +111,7 @@ class Curve:
     def __call__(self, t: Any) -> np.ndarray:
         """States at times `t` (a number, or shape (k,)) on the polygon."""
         t = np.asarray(t, dtype=np.float64)
-        if (t < self.times[0]).any() or (t > self.times[-1]).any():
+        if not ((t >= self.times[0]) & (t <= self.times[-1])).all():
             raise InputError(f"t: outside the curve's times [{self.times[0]}, {self.times[-1]}]")
         k = np.clip(np.searchsorted(self.times, t, side="right") - 1, 0, self.n_steps - 1)
         share = ((t - self.times[k]) / (self.times[k + 1] - self.times[k]))[..., None, None]

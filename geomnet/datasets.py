@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import InputError, check_array, check_integer
+from .errors import InputError, check_array, check_integer, check_positive
 from .sample import Sample
 
 __all__ = ["NAMES", "load", "load_split", "standardise", "swirl"]
@@ -101,7 +101,7 @@ def standardise(sample: Sample, *others: Sample) -> tuple[Sample, ...]:
     """
     mean = sample.weights @ sample.points
     spread = np.sqrt(sample.weights @ (sample.points - mean) ** 2)
-    constant = spread <= 1e-12 * np.maximum(1.0, np.abs(mean))
+    constant = spread <= 1e-12 * np.abs(sample.points).max(axis=0)
     scale = np.where(constant, 0.0, 1.0 / np.where(constant, 1.0, spread))
     note = "features standardised"
     if constant.any():
@@ -138,6 +138,8 @@ def swirl(points: np.ndarray, angle: float = 1.5, width: float = 1.0) -> np.ndar
     ndarray, shape (n, d)
     """
     points = check_array("points", points, ndim=2)
+    angle = float(check_array("angle", angle, ndim=0))
+    width = check_positive("width", width)
     centre = points.mean(axis=0)
     moved = points - centre
     if points.shape[1] == 1:
@@ -171,6 +173,8 @@ def _read(data: str | Path, seed: int, label_column: str | None) -> Sample:
     if not path.is_file():
         raise InputError(f"data: no file {name!r}")
     if path.suffix.lower() == ".npz":
+        if label_column is not None:
+            raise InputError("label_column: an NPZ names its own 'labels'; name a column of a CSV")
         return _npz_sample(path)
     if path.suffix.lower() in (".csv", ".txt"):
         return _csv_sample(path, label_column)
@@ -190,9 +194,10 @@ def _builtin(name: str, seed: int) -> Sample:
 def read_npz(path: Path, *names: str) -> dict[str, np.ndarray]:
     """Read arrays of an NPZ by name, the first of them required; never unpickle anything."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            if not hasattr(archive, "files"):
-                raise InputError(f"{path}: holds one bare array; save it with numpy.savez")
+        loaded = np.load(path, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            raise InputError(f"{path}: holds one bare array; save it with numpy.savez")
+        with loaded as archive:
             if names[0] not in archive.files:
                 raise InputError(
                     f"{path}: no array {names[0]!r} in it; it holds "
@@ -226,7 +231,11 @@ def _csv_sample(path: Path, label_column: str | None) -> Sample:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            frame = pd.read_csv(path)
+            # pandas would take the first fields of rows longer than the header for an index
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            frame = pd.read_csv(path, index_col=False)
+    except pd.errors.ParserWarning:
+        raise InputError(f"{path}: its rows have more fields than its header") from None
     except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise InputError(f"{path}: not a readable CSV file ({error})".replace("\n", " ")) from None
     labels = None
@@ -243,7 +252,7 @@ def _csv_sample(path: Path, label_column: str | None) -> Sample:
                 f"{label_column!r}; drop those rows first"
             )
         labels = column.to_numpy()
-        if labels.dtype.kind not in "iub":
+        if labels.dtype.kind not in "iubf":
             labels = labels.astype(str)
     if frame.empty:
         raise InputError(f"{path}: no rows of numbers under its header")

@@ -84,7 +84,10 @@ def check_array(
     InputError
         When the array is of another kind or shape, or holds NaN or infinities.
     """
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise InputError(f"{name}: its rows have different lengths; give one rectangle") from None
     if array.dtype == object or array.dtype.kind not in "fiub":
         raise InputError(
             f"{name}: expected real numbers, got an array of dtype {array.dtype}; "
@@ -120,7 +123,7 @@ def check_integer(name: str, value: Any, *, least: int, multiple_of: int = 1) ->
 def check_positive(name: str, value: Any, *, zero: bool = False) -> float:
     """Return `value` as a finite float above zero (or at least zero)."""
     try:
-        number = float(value)
+        number = np.nan if isinstance(value, (str, bytes)) else float(value)
     except (TypeError, ValueError):
         raise InputError(f"{name}: expected a number, got {value!r}") from None
     if not np.isfinite(number) or number < 0 or (number == 0 and not zero):

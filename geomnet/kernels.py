@@ -15,7 +15,7 @@ import autograd.numpy as anp
 import numpy as np
 from scipy.spatial.distance import pdist
 
-from .errors import InputError, check_positive
+from .errors import InputError, check_array, check_positive
 
 __all__ = [
     "FeatureKernel",
@@ -239,9 +239,11 @@ class FeatureKernel(Kernel):
             )
         root = None
         if self.effort is not None:
-            effort = np.asarray(self.effort, dtype=np.float64)
+            effort = check_array("effort", self.effort)
+            full = np.diag(effort) if effort.ndim == 1 else effort
+            if full.ndim != 2 or full.shape[0] != full.shape[1] or not np.allclose(full, full.T):
+                raise InputError("effort: must be a symmetric matrix, or its diagonal")
             try:
-                full = np.diag(effort) if effort.ndim == 1 else effort
                 # R⁻¹ = L⁻ᵀL⁻¹, so whitened features are ΨL⁻ᵀ
                 root = np.linalg.inv(np.linalg.cholesky(full)).T
             except np.linalg.LinAlgError:

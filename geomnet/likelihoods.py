@@ -146,8 +146,9 @@ class Categorical(Likelihood):
     def fisher_factor(self, z: Any) -> Any:
         r"""Return :math:`S = \operatorname{diag}\sqrt p\,(I - 1p^\top)`, (..., C, C)."""
         z = z - anp.max(z, axis=-1, keepdims=True)
-        p = anp.exp(z) / anp.sum(anp.exp(z), axis=-1, keepdims=True)
-        root = anp.sqrt(p)
+        # √p as an exponential: the root of an underflown p has no derivative
+        root = anp.exp(z / 2) / anp.sqrt(anp.sum(anp.exp(z), axis=-1, keepdims=True))
+        p = root**2
         return root[..., :, None] * (anp.eye(self.n_classes) - p[..., None, :])
 
     def fisher_gradient(self, z: np.ndarray, v: np.ndarray) -> np.ndarray:
@@ -245,7 +246,8 @@ class Categorical(Likelihood):
         y = np.asarray(y)
         if y.shape != (n,):
             raise InputError(f"labels: expected shape {(n,)}, got {y.shape}")
-        whole = y.astype(np.int64) if y.dtype.kind in "iufb" else None
+        real = y.dtype.kind in "iufb" and np.isfinite(y).all()
+        whole = y.astype(np.int64) if real else None
         if whole is None or (whole != y).any() or whole.min() < 0 or whole.max() >= self.n_classes:
             raise InputError(
                 f"labels: expected class indices 0..{self.n_classes - 1}; "
@@ -300,8 +302,9 @@ class Bernoulli(Likelihood):
         top = np.maximum(np.abs(near), far)
         sinh = 0.5 * (np.exp(near - top) - np.exp(-near - top))
         cosh = 0.5 * (np.exp(far - top) + np.exp(-far - top))
+        small = np.abs(near) < 1e-3
         return 2 * np.arctan2(
-            np.where(np.abs(near) < 1e-3, np.sinh(near) * np.exp(-top), sinh), cosh
+            np.where(small, np.sinh(np.where(small, near, 0.0)) * np.exp(-top), sinh), cosh
         )
 
     def fisher_factor(self, z: Any) -> Any:
@@ -335,18 +338,23 @@ class Bernoulli(Likelihood):
     def geodesic(self, start: np.ndarray, end: np.ndarray, times: np.ndarray) -> np.ndarray:
         """Uniform motion in ψ."""
         times = np.asarray(times, dtype=float).reshape((-1,) + (1,) * np.ndim(start))
-        low, high = np.exp(-np.abs(start) / 2), np.exp(-np.abs(end) / 2)
-        # ψ of both ends, and its complement to π, each without cancellation
-        psi = [2 * np.arctan(low), 2 * np.arctan(high)]
-        signs = [np.sign(start) > 0, np.sign(end) > 0]
-        forward = [np.where(s, np.pi - a, a) for s, a in zip(signs, psi)]
-        backward = [np.where(s, a, np.pi - a) for s, a in zip(signs, psi)]
-        up = (1 - times) * forward[0] + times * forward[1]
-        down = (1 - times) * backward[0] + times * backward[1]
-        return 2 * (
-            np.log(np.tan(np.minimum(up, np.pi / 2) / 2))
-            - np.log(np.tan(np.minimum(down, np.pi / 2) / 2))
-        )
+
+        def log_arcs(z):
+            """Logarithms of ψ and π − ψ; the smaller one may be less than any float."""
+            low = np.exp(-np.minimum(np.abs(z), 700) / 2)
+            small = np.log(2 * np.arctan(low) / low) - np.abs(z) / 2
+            large = np.log(np.pi - 2 * np.arctan(low))
+            return np.where(z > 0, large, small), np.where(z > 0, small, large)
+
+        def log_tan(start, end):
+            """Return log tan of half the arc at each time, capped at a quarter turn."""
+            with np.errstate(divide="ignore"):
+                log_arc = np.logaddexp(np.log(1 - times) + start, np.log(times) + end)
+            half = np.exp(np.clip(log_arc, -700, np.log(np.pi / 2))) / 2
+            return np.log(np.tan(half) / half) + np.minimum(log_arc, np.log(np.pi / 2)) - np.log(2)
+
+        (up, down), (up_end, down_end) = log_arcs(start), log_arcs(end)
+        return 2 * (log_tan(up, up_end) - log_tan(down, down_end))
 
     def negative_log_likelihood(self, z: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Sum of log(1+e^z) − yz over the coins."""

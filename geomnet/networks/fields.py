@@ -120,6 +120,12 @@ class FunctionField(Field):
     parameters: int
     lipschitz_bound: Callable[[Any], float] | None = None
 
+    def __post_init__(self) -> None:
+        if not callable(self.function):
+            raise InputError(f"function: expected a function of (x, theta), got {self.function!r}")
+        check_integer("dim", self.dim, least=1)
+        check_integer("parameters", self.parameters, least=0)
+
     @property
     def n_parameters(self) -> int:
         """Length of θ."""
@@ -127,7 +133,12 @@ class FunctionField(Field):
 
     def __call__(self, x: Any, theta: Any) -> Any:
         """Call the function."""
-        return self.function(x, theta)
+        velocity = self.function(x, theta)
+        if np.shape(velocity) != np.shape(x):
+            raise InputError(
+                f"function: must return velocities of shape {np.shape(x)}, got {np.shape(velocity)}"
+            )
+        return velocity
 
     def lipschitz(self, theta: np.ndarray) -> float | None:
         """Return the bound given, if one was."""

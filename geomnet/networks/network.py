@@ -132,9 +132,10 @@ class Network:
         to_theta : ndarray, shape (L, p)
         to_points : ndarray, shape (n, d)
         """
-        theta = np.asarray(theta, dtype=np.float64)
-        cotangents = np.asarray(cotangents, dtype=np.float64)
-        every = cotangents.ndim == 3
+        theta = check_array("theta", theta, shape=self.parameters_shape)
+        every = np.ndim(cotangents) == 3
+        shape = states.shape if every else states.shape[1:]
+        cotangents = check_array("cotangents", cotangents, shape=shape)
         back = cotangents[-1] if every else cotangents
         to_theta = np.empty(self.parameters_shape)
         for layer in reversed(range(self.depth)):

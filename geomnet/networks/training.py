@@ -121,19 +121,29 @@ def train(
     >>> fit.train_accuracy > 0.9
     True
     """
+    for name, value, kind in (("sample", sample, Sample), ("likelihood", likelihood, Likelihood)):
+        if not isinstance(value, kind):
+            raise InputError(f"{name}: expected a gn.{kind.__name__}, got {type(value).__name__}")
+    if readout is not None and not isinstance(readout, Readout):
+        raise InputError(f"readout: expected a gn.Readout, got {type(readout).__name__}")
     check_choice("method", method, ("adam", "lbfgs"))
+    seed = check_integer("seed", seed, least=0)
     epochs = check_integer("epochs", epochs, least=1)
     batch_size = check_integer("batch_size", batch_size, least=1)
     check_positive("learning_rate", learning_rate)
     check_positive("weight_decay", weight_decay, zero=True)
     if sample.dim != network.dim:
         raise InputError(f"sample: has {sample.dim} columns, the network takes {network.dim}")
+    if heldout is not None and heldout.dim != network.dim:
+        raise InputError(f"heldout: has {heldout.dim} columns, the network takes {network.dim}")
     if patience is not None:
         patience = check_integer("patience", patience, least=1)
         if heldout is None or method != "adam":
             raise InputError("patience: early stopping needs heldout data, and method 'adam'")
-    if max_step_lipschitz is not None and method != "adam":
-        raise InputError("max_step_lipschitz: needs method 'adam'")
+    if max_step_lipschitz is not None:
+        check_positive("max_step_lipschitz", max_step_lipschitz)
+        if method != "adam":
+            raise InputError("max_step_lipschitz: needs method 'adam'")
     rng = np.random.default_rng(seed)
     start_theta = network.init(rng) if theta is None else theta
     start_theta = check_array("theta", start_theta, shape=network.parameters_shape)
@@ -148,7 +158,7 @@ def train(
     evaluation = None
     if heldout is not None:
         evaluation = _Objective(
-            network, likelihood, heldout, _targets(heldout, likelihood, None), 0.0
+            network, likelihood, heldout, _targets(heldout, likelihood, None, "heldout"), 0.0
         )
     parameters = objective.pack(start_theta, readout)
     run = _adam if method == "adam" else _lbfgs
@@ -175,11 +185,13 @@ def train(
     )
 
 
-def _targets(sample: Sample, likelihood: Likelihood, targets: Any) -> np.ndarray:
+def _targets(
+    sample: Sample, likelihood: Likelihood, targets: Any, name: str = "sample"
+) -> np.ndarray:
     if targets is None:
         targets = sample.labels if sample.labels is not None else sample.target
     if targets is None:
-        raise InputError("sample: has neither labels nor a target to learn; give targets")
+        raise InputError(f"{name}: has neither labels nor a target to learn; give targets")
     return likelihood.check_targets(targets, sample.n)
 
 
@@ -219,7 +231,9 @@ class _Objective:
     ) -> tuple[float, np.ndarray]:
         """Penalised loss on the data at `index`, and its gradient."""
         theta, weight, bias = self._split(parameters)
-        share = self.weights[index] / self.weights[index].sum()
+        # n/|batch| makes a random batch an unbiased estimate of the weighted mean
+        share = self.weights[index]
+        share = share * (len(self.weights) / len(share))
         states = self.network.states(theta, self.points[index])
         z = states[-1] @ weight.T + bias
         targets = self.targets[index]
@@ -278,10 +292,8 @@ def _adam(
     step = 0
     bar = tqdm(range(epochs), desc="training", unit="epoch", disable=None, leave=False)
     for epoch in bar:
-        total = 0.0
         for index in np.array_split(rng.permutation(n), batches):
-            value, gradient = objective(parameters, index)
-            total += value * len(index) / n
+            _, gradient = objective(parameters, index)
             step += 1
             first = 0.9 * first + 0.1 * gradient
             second = 0.999 * second + 0.001 * gradient**2

@@ -41,7 +41,7 @@ NETWORK = "network"
 WIDTH_FACTORS = (0.5, 0.71, 1.0, 1.41, 2.0)
 RIDGE_FACTORS = (0.01, 0.1, 1.0, 10.0, 100.0)
 FIELD_WIDTH = 32
-STEP_LIMIT = 0.5
+STEP_LIMIT = 0.7
 """Lipschitz bound of a layer's step in training: below 1, so the network is a diffeomorphism."""
 
 
@@ -352,7 +352,7 @@ def _compare_once(options: Options, given: Sample | None, seed: int, bar: Any) -
     result.notes += _notes(result, likelihood)
     for name, metric in metrics.items():
         bar.set_postfix_str(f"{name} geodesic")
-        geo = _solve(metric, space.identity, target, options.steps)
+        geo = _solve(metric, space.identity, target, curve, options.steps)
         if not geo.certificate.converged:
             result.problems.append(f"{name}: did not converge: {geo.status}")
         elif geo.n_steps > options.steps:
@@ -367,12 +367,19 @@ def _compare_once(options: Options, given: Sample | None, seed: int, bar: Any) -
     return result
 
 
-def _solve(metric: Metric, start: np.ndarray, end: np.ndarray, n_steps: int) -> Geodesic:
-    """Geodesic of at least so many steps, up to four times as many where they are needed."""
+def _solve(
+    metric: Metric, start: np.ndarray, end: np.ndarray, network: Curve | None, n_steps: int
+) -> Geodesic:
+    """Geodesic of at least so many steps, up to four times as many where they are needed.
+
+    Where points interact the search begins at the network's own path: that is a path of
+    diffeomorphisms, while on the straight line points may meet.
+    """
+    initial = network.states if network is not None and metric.structure == "coupled" else None
     best: Geodesic | None = None
     for factor in (1, 2, 4):
         try:
-            return geodesic(metric, start, end, n_steps=factor * n_steps)
+            return geodesic(metric, start, end, n_steps=factor * n_steps, initial_path=initial)
         except ConvergenceError as error:
             if not isinstance(error.result, Geodesic):
                 raise
@@ -565,7 +572,15 @@ def _sensitivity(result: Comparison, bar: Any) -> None:
             bar.set_postfix_str(f"{name}, {what} {value:.3g}")
             try:
                 metric = make(value)
-                geo = geodesic(metric, curve.start, curve.end, n_steps=8, certify_index=False)
+                coupled = result.network_curve is not None and metric.structure == "coupled"
+                geo = geodesic(
+                    metric,
+                    curve.start,
+                    curve.end,
+                    n_steps=8,
+                    initial_path=curve.states if coupled else None,
+                    certify_index=False,
+                )
                 excesses.append(curve.length(metric, rtol=1e-6) / geo.distance)
             except (ConvergenceError, InputError):  # a kernel too wide for these points, say
                 excesses.append(float("nan"))

@@ -1,0 +1,347 @@
+"""Fifty landmarks in the plane: geomnet's geodesic beside jaxgeometry's ``Log``.
+
+``python benchmarks/landmarks.py`` makes the peer's environment where it is missing, measures
+both in turn on one thread, checks the answers and writes ``results/landmarks.json``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import subprocess
+import sys
+import time
+import venv
+from pathlib import Path
+from typing import Any
+
+from common import (
+    HERE,
+    busy_share,
+    environment,
+    print_table,
+    run_with_threads,
+    summary,
+    thread_variables,
+    write_json,
+)
+
+WIDTH = 0.2
+TRUTH = 1.64107849467
+"""Shooting on Hamilton's equations (SciPy's DOP853, tolerance 1e-12, end met to 2e-13)."""
+
+OURS = (8, 20, 40, 80)
+"""Step counts; 40 is what the ratio is taken of."""
+
+PEERS: dict[str, dict[str, Any]] = {
+    "as in its notebook": {"n_steps": 100, "compiled": False},
+    "compiled": {"n_steps": 100, "compiled": True},
+    "compiled, float32": {"n_steps": 100, "compiled": True, "single": True},
+    "compiled, 400 steps": {"n_steps": 400, "compiled": True},
+    "compiled, 1600 steps": {"n_steps": 1600, "compiled": True},
+    "compiled, 10 RK4 steps": {"n_steps": 10, "compiled": True, "integrator": "rk4"},
+    "compiled, 100 RK4 steps": {"n_steps": 100, "compiled": True, "integrator": "rk4"},
+}
+SLOW_PEERS = {
+    "compiled, velocity form": {"n_steps": 100, "compiled": True, "form": "velocity"},
+}
+REFERENCE = "compiled"
+
+
+def landmarks() -> tuple[Any, Any]:
+    """Fifty points of the unit circle, and where a turn, a stretch and a bend take them."""
+    import numpy as np
+
+    t = 2 * np.pi * np.arange(50) / 50
+    x, y = np.cos(t), np.sin(t)
+    a = 0.6 * np.exp(-(x**2 + y**2) / 1.5)
+    cos, sin = np.cos(a), np.sin(a)
+    target = np.stack(
+        [1.3 * (cos * x - sin * y) + 0.2, 0.8 * (sin * x + cos * y) + 0.15 * x**2], axis=1
+    )
+    return np.stack([x, y], axis=1), target
+
+
+def peer_python() -> Path:
+    """Interpreter of the peer's environment, made where it is missing."""
+    home = HERE / ".envs" / "jaxgeometry"
+    python = home / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    requirements = HERE / "requirements-jaxgeometry.txt"
+    installed = home / requirements.name  # a copy, once all of it is there
+    if not installed.exists() or installed.read_text() != requirements.read_text():
+        print("making the environment of jaxgeometry …", flush=True)
+        venv.create(home, with_pip=True, clear=True)
+        subprocess.run(
+            [python, "-m", "pip", "install", "--quiet", "--no-deps", "-r", requirements],
+            check=True,
+        )
+        installed.write_text(requirements.read_text())
+    return python
+
+
+class PeerProcess:
+    """A running peer that answers one request at a time."""
+
+    def __init__(self, python: Path, double: bool) -> None:
+        flags = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+        self.process = subprocess.Popen(
+            [python, HERE / "peers" / "jaxgeometry_landmarks.py"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={
+                **{k: v for k, v in os.environ.items() if k != "PYTHONPATH"},
+                **thread_variables(1),
+                "XLA_FLAGS": flags,
+                "JAX_ENABLE_X64": str(int(double)),
+                "JAX_PLATFORMS": "cpu",
+                "MPLBACKEND": "agg",
+            },
+        )
+
+    def ask(self, **request: Any) -> dict[str, Any]:
+        """One request, one answer."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(json.dumps(request) + "\n")
+        self.process.stdin.flush()
+        line = self.process.stdout.readline()
+        if not line:
+            raise SystemExit(f"the peer stopped with status {self.process.wait()}")
+        return json.loads(line)
+
+    def close(self) -> None:
+        """End it."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        self.process.wait(timeout=60)
+
+
+class CountedMethod:
+    """The default method, remembering its solution at every step count."""
+
+    def __init__(self, method: Any) -> None:
+        self.method = method
+        self.tol, self.exact = method.tol, method.exact
+        self.guess = method.guess
+        self.solutions: list[Any] = []
+
+    def solve(self, metric: Any, path: Any) -> Any:
+        """Solve, and remember."""
+        state, solution = self.method.solve(metric, path)
+        self.solutions.append(solution)
+        return state, solution
+
+
+def counts(gn: Any, metric: Any, x: Any, y: Any) -> list[dict[str, Any]]:
+    """Gradients and Hessian products to a gradient norm of 1e-8, and what they give."""
+    rows = []
+    for n in (20, 40, 80):
+        method = CountedMethod(gn.PathNewtonCG(tol=1e-8))
+        geo = gn.geodesic(metric, x, y, n_steps=n, method=method)
+        cold = gn.PathNewtonCG(tol=1e-8)
+        _, line = cold.solve(metric, cold.guess(metric, x, y, n))
+        spent = [s.gradient_evaluations + s.hessian_products for s in method.solutions]
+        rows.append(
+            {
+                "n_steps": n,
+                "length": geo.length,
+                "length_error": abs(geo.length - TRUTH),
+                "distance": geo.distance,
+                "distance_error": abs(geo.distance - TRUTH),
+                "error_estimate": geo.certificate.error_estimate,
+                "gradient_norm": geo.certificate.gradient_norm,
+                "gradient_evaluations": geo.certificate.gradient_evaluations,
+                "hessian_products": geo.certificate.hessian_products,
+                "lanczos_products": geo.certificate.lanczos_products,
+                "spent_at_quarter_half_and_all_steps": spent,
+                "spent_in_units_of_all_steps": spent[0] / 4 + spent[1] / 2 + spent[2],
+                "from_straight_line": {
+                    "gradient_evaluations": line.gradient_evaluations,
+                    "hessian_products": line.hessian_products,
+                    "gradient_norm": line.gradient_norm,
+                },
+            }
+        )
+    return rows
+
+
+def check_kernel(metric: Any, x: Any, p: Any, v: Any, told: dict[str, Any], tol: float) -> dict:
+    """Both must have the same Hamiltonian ½pᵀKp and the same squared norm vᵀK⁻¹v at the start."""
+    import numpy as np
+
+    mine = {
+        "hamiltonian": 0.5 * float(np.vdot(p, metric.sharp(p, x))),
+        "squared_norm": float(metric.inner_product(v, v, x)),
+    }
+    for name, value in mine.items():
+        if not math.isclose(value, told[name], rel_tol=tol):
+            raise SystemExit(f"not the same metric: {name} is {value} here, {told[name]} there")
+    return {name: {"geomnet": mine[name], "jaxgeometry": told[name]} for name in mine}
+
+
+def measure(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Everything, in turn."""
+    busy = busy_share()
+    begin = time.perf_counter()
+    import numpy as np
+
+    import geomnet as gn
+
+    x, y = landmarks()
+    metric = gn.EnergyMetric(gn.FunctionSpace(x), kernel=gn.GaussianKernel(width=WIDTH))
+    ready = time.perf_counter() - begin
+
+    python = arguments.peer_python or peer_python()
+    rng = np.random.default_rng(0)
+    p, v = rng.normal(size=x.shape), y - x
+    wanted = {**PEERS, **(SLOW_PEERS if arguments.full else {})}
+    processes = {}
+    for single in (False, True):
+        process = PeerProcess(python, double=not single)
+        told = process.ask(
+            do="problem",
+            points=x.tolist(),
+            target=y.tolist(),
+            width=WIDTH,
+            momentum=p.tolist(),
+            velocity=v.tolist(),
+        )
+        same = check_kernel(metric, x, p, v, told, 1e-2 if single else 1e-10)
+        if not single:
+            kernel, peer = same, told
+        processes[single] = process
+
+    ours: dict[int, dict[str, Any]] = {n: {"times": []} for n in OURS}
+    theirs: dict[str, dict[str, Any]] = {name: {"times": []} for name in wanted}
+    for repeat in range(arguments.repeats + 1):  # the first is the warm-up
+        for name, options in wanted.items():
+            for n in OURS if name == REFERENCE else (40,):
+                begin = time.perf_counter()
+                geo = gn.geodesic(metric, x, y, n_steps=n)
+                taken = time.perf_counter() - begin
+                ours[n].update(distance=geo.distance, estimate=geo.error_estimate)
+                if "first" in ours[n]:
+                    ours[n]["times"].append(taken)
+                else:
+                    ours[n]["first"] = taken
+            if name in SLOW_PEERS and repeat > 1:
+                continue
+            request = {"form": "hamiltonian", "integrator": "euler", **options}
+            single = request.pop("single", False)
+            answer = processes[single].ask(do="solve", **request)
+            taken = answer.pop("seconds")
+            theirs[name].update(answer)
+            if repeat:
+                theirs[name]["times"].append(taken)
+            else:
+                theirs[name]["first"] = taken
+        print(f"round {repeat} of {arguments.repeats} done", flush=True)
+    for process in processes.values():
+        process.close()
+
+    rows = []
+    for n, row in ours.items():
+        rows.append({"who": "geomnet", "what": f"{n} steps", "n_steps": n, **row})
+    for name, row in theirs.items():
+        rows.append({"who": "jaxgeometry", "what": name, "options": wanted[name], **row})
+    for row in rows:
+        row.update(summary(row.pop("times")))
+        row["error"] = abs(row["distance"] - TRUTH)
+    main = next(r for r in rows if r.get("n_steps") == 40)
+    for row in rows[len(ours) :]:
+        row["time_ratio"] = row["median"] / main["median"]
+        row["error_ratio"] = row["error"] / main["error"]
+        enough = [r for r in rows[: len(ours)] if r["error"] <= row["error"]]
+        cheapest = min(enough, key=lambda r: r["median"])
+        row["at_no_larger_error"] = {
+            "n_steps": cheapest["n_steps"],
+            "time_ratio": row["median"] / cheapest["median"],
+        }
+    return {
+        "problem": "50 landmarks, Gaussian kernel exp(-r²/2σ²), σ = 0.2",
+        "truth": TRUTH,
+        "environment": {
+            **environment(),
+            "threads": 1,
+            "busy_before": busy,
+            "peer_versions": peer["versions"],
+        },
+        "repeats": arguments.repeats,
+        "import_seconds": {"geomnet": ready, "jaxgeometry": peer["import_seconds"]},
+        "same_metric": kernel,
+        "rows": rows,
+        "counts": counts(gn, metric, x, y),
+    }
+
+
+def show(result: dict[str, Any]) -> None:
+    """Print what was found."""
+    print(f"\n{result['problem']}; distance {result['truth']}\n")
+    head = ["", "first call", "median", "distance", "error", "× time", "× error", "× time, error ≤"]
+    table = []
+    for row in result["rows"]:
+        ratios = [""] * 3
+        if row["who"] != "geomnet":
+            fair = row["at_no_larger_error"]
+            ratios = [
+                f"{row['time_ratio']:.1f}",
+                f"{row['error_ratio']:.3g}",
+                f"{fair['time_ratio']:.1f} ({fair['n_steps']})",
+            ]
+        table.append(
+            [
+                f"{row['who']}, {row['what']}",
+                f"{row['first']:.3f} s",
+                f"{row['median']:.4f} s",
+                f"{row['distance']:.9f}",
+                f"{row['error']:.1e}",
+                *ratios,
+            ]
+        )
+    print_table(head, table)
+    print("\n× is the peer over geomnet at 40 steps; the last column over geomnet at the step")
+    print("count in brackets, the fastest whose error is no larger than the peer's.\n")
+    table = [
+        [
+            str(row["n_steps"]),
+            f"{row['length']:.7f}",
+            f"{row['length_error']:.1e}",
+            f"{row['distance_error']:.1e}",
+            f"{row['gradient_evaluations']} + {row['hessian_products']}",
+            f"{row['spent_in_units_of_all_steps']:.1f}",
+            f"{row['from_straight_line']['gradient_evaluations']} + "
+            f"{row['from_straight_line']['hessian_products']}",
+        ]
+        for row in result["counts"]
+    ]
+    head = ["steps", "length", "error", "distance error", "last level", "all levels", "cold"]
+    print_table(head, table)
+    print("\nGradients + Hessian products to a gradient norm of 1e-8: at the last of the three")
+    print("step counts, at all three in units of the last, and from the straight line alone.")
+
+
+def main() -> int:
+    """Measure, print, write; fail where geomnet's answer is wrong."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--repeats", type=int, default=5, help="timed rounds (default 5)")
+    parser.add_argument("--peer-python", type=Path, help="interpreter that has jaxgeometry")
+    parser.add_argument(
+        "--full", action="store_true", help="also Log in velocity form, over a minute a call"
+    )
+    arguments = parser.parse_args()
+    run_with_threads(1)
+    result = measure(arguments)
+    show(result)
+    write_json("landmarks.json", result)
+    mine = next(row for row in result["rows"] if row.get("n_steps") == 40)
+    if mine["error"] > 1e-6:
+        print("geomnet's distance at 40 steps is wrong", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

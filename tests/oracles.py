@@ -1,0 +1,204 @@
+"""Naive oracles: each quantity straight from its definition, by sums, loops and autograd.
+
+Slow and independent of geomnet's own formulas; what they need of a geomnet object is its kind and
+its parameters, nothing it computes.
+"""
+
+from itertools import product
+
+import autograd
+import autograd.numpy as anp
+import numpy as np
+
+import geomnet as gn
+
+# -- derivatives ------------------------------------------------------------------------------
+
+
+def central_difference(function, x, direction, step=1e-3):
+    """Derivative of a function along a direction, by a difference of fourth order."""
+
+    def at(t):
+        return function(x + t * step * direction)
+
+    return (8 * (at(1) - at(-1)) - (at(2) - at(-2))) / (12 * step)
+
+
+def numerical_gradient(function, x, step=1e-3):
+    """Gradient of a scalar function, one coordinate after the other."""
+    units = np.eye(x.size).reshape((x.size, *x.shape))
+    return np.array([central_difference(function, x, e, step) for e in units]).reshape(x.shape)
+
+
+# -- likelihoods ------------------------------------------------------------------------------
+
+
+def log_density(likelihood, z, y):
+    """Logarithm of p(y|z) for one datum, by the textbook formula, in autograd.numpy."""
+    if isinstance(likelihood, gn.Categorical):
+        return anp.log(anp.exp(z)[y] / anp.sum(anp.exp(z)))
+    if isinstance(likelihood, gn.Bernoulli):
+        p = 1 / (1 + anp.exp(-z))
+        return anp.sum(y * anp.log(p) + (1 - y) * anp.log(1 - p))
+    mean, sigma = moments(likelihood, z)
+    return anp.sum(anp.log(anp.exp(-((y - mean) ** 2) / (2 * sigma**2)) / sigma)) - len(
+        y
+    ) / 2 * anp.log(2 * anp.pi)
+
+
+def moments(likelihood, z):
+    """Means and standard deviations of a normal likelihood."""
+    if isinstance(likelihood, gn.Gaussian):
+        return z, likelihood.sigma * anp.ones(likelihood.dim)
+    return z[: likelihood.dim], anp.exp(z[likelihood.dim :])
+
+
+def outcomes(likelihood, z):
+    """Pairs (probability, y): all of them, or the nodes of a Gauss–Hermite rule.
+
+    Three nodes an output integrate polynomials of degree 5 exactly; squared scores have degree 4.
+    """
+    if isinstance(likelihood, gn.Categorical):
+        p = anp.exp(z) / anp.sum(anp.exp(z))
+        return [(p[y], y) for y in range(likelihood.n_classes)]
+    if isinstance(likelihood, gn.Bernoulli):
+        p = 1 / (1 + anp.exp(-z))
+        sides = [np.array(s, dtype=float) for s in product((0, 1), repeat=likelihood.dim)]
+        return [(anp.prod(p**y * (1 - p) ** (1 - y)), y) for y in sides]
+    mean, sigma = moments(likelihood, z)
+    nodes, weights = np.polynomial.hermite_e.hermegauss(3)
+    weights = weights / weights.sum()
+    return [
+        (np.prod(weights[list(k)]), mean + sigma * nodes[list(k)])
+        for k in product(range(3), repeat=likelihood.dim)
+    ]
+
+
+def fisher_matrix(likelihood, z):
+    """Expected square of the score, E_y[∂log p ∂log pᵀ], summed over y; in autograd.numpy."""
+    score = autograd.grad(log_density, 1)
+    total = 0.0
+    for probability, y in outcomes(likelihood, z):
+        s = score(likelihood, z, y)
+        total = total + probability * s[:, None] * s[None, :]
+    return total
+
+
+def distance(likelihood, start, end):
+    """Closed Fisher–Rao distance, straight from the formulas of the families."""
+    if isinstance(likelihood, gn.Categorical):
+        p, q = np.exp(start) / np.exp(start).sum(), np.exp(end) / np.exp(end).sum()
+        return 2 * np.arccos(np.sum(np.sqrt(p * q)))
+    if isinstance(likelihood, gn.Bernoulli):
+        p, q = 1 / (1 + np.exp(-start)), 1 / (1 + np.exp(-end))
+        arcs = 2 * np.arccos(np.sqrt(p * q) + np.sqrt((1 - p) * (1 - q)))
+        return np.sqrt(np.sum(arcs**2))
+    (a, s), (b, t) = moments(likelihood, start), moments(likelihood, end)
+    if isinstance(likelihood, gn.Gaussian):
+        return np.sqrt(np.sum((a - b) ** 2 / (s * t)))
+    arcs = np.sqrt(2) * np.arccosh(1 + ((a - b) ** 2 / 2 + (s - t) ** 2) / (2 * s * t))
+    return np.sqrt(np.sum(arcs**2))
+
+
+def squared_distance(likelihood, start, end):
+    """Square of `distance` by half angles, which autograd can differentiate near equal ends."""
+    if isinstance(likelihood, gn.Categorical):
+        p, q = anp.exp(start) / anp.sum(anp.exp(start)), anp.exp(end) / anp.sum(anp.exp(end))
+        chord = anp.sqrt(anp.sum((anp.sqrt(p) - anp.sqrt(q)) ** 2))
+        return 16 * anp.arcsin(chord / 2) ** 2
+    if isinstance(likelihood, gn.Bernoulli):
+        return 4 * anp.sum((anp.arctan(anp.exp(start / 2)) - anp.arctan(anp.exp(end / 2))) ** 2)
+    (a, s), (b, t) = moments(likelihood, start), moments(likelihood, end)
+    if isinstance(likelihood, gn.Gaussian):
+        return anp.sum((a - b) ** 2 / (s * t))
+    half = anp.sqrt(((a - b) ** 2 / 2 + (s - t) ** 2) / (4 * s * t))
+    return 8 * anp.sum(anp.arcsinh(half) ** 2)
+
+
+def squared_distance_derivatives(likelihood, start, end):
+    """Gradient (2C,) and Hessian (2C, 2C) of `squared_distance` in both ends, by autograd."""
+    size = len(start)
+
+    def of_both(both):
+        return squared_distance(likelihood, both[:size], both[size:])
+
+    both = np.concatenate([start, end])
+    return autograd.grad(of_both)(both), autograd.hessian(of_both)(both)
+
+
+def draw(likelihood, z, rng):
+    """Draw one target y for each row of z, as p(y|z) has it."""
+    if isinstance(likelihood, gn.Categorical):
+        return np.array([rng.choice(len(r), p=np.exp(r) / np.exp(r).sum()) for r in z])
+    if isinstance(likelihood, gn.Bernoulli):
+        return (rng.uniform(size=z.shape) < 1 / (1 + np.exp(-z))).astype(float)
+    pairs = [moments(likelihood, row) for row in z]
+    return np.array([m + s * rng.normal(size=likelihood.dim) for m, s in pairs])
+
+
+# -- kernels ----------------------------------------------------------------------------------
+
+
+def kernel(k, x, y):
+    """Kernel of two points: Rasmussen & Williams, eqs. (4.9) and (4.17), or Ψ(x)R⁻¹Ψ(y)ᵀ."""
+    if isinstance(k, gn.FeatureKernel):
+        left, right = k.field.features(x[None])[0], k.field.features(y[None])[0]
+        effort = np.ones(len(left)) if k.effort is None else np.asarray(k.effort)
+        effort = np.diag(effort) if effort.ndim == 1 else effort
+        return left @ np.linalg.solve(effort, right)
+    r = np.sqrt(sum((a - b) ** 2 for a, b in zip(x, y))) / k.width
+    if isinstance(k, gn.GaussianKernel):
+        return np.exp(-(r**2) / 2)
+    if isinstance(k, gn.Matern32Kernel):
+        return (1 + np.sqrt(3) * r) * np.exp(-np.sqrt(3) * r)
+    return (1 + np.sqrt(5) * r + 5 * r**2 / 3) * np.exp(-np.sqrt(5) * r)
+
+
+def kernel_matrix(k, points, others):
+    """Kernel matrix, entry by entry."""
+    return np.array([[kernel(k, x, y) for y in others] for x in points])
+
+
+# -- networks ---------------------------------------------------------------------------------
+
+
+def hidden_layer_field(activation, dim, width, theta, x):
+    """A·act(Wx + b) + c at one point, unit by unit; θ holds W, b, A, c, matrices by rows."""
+    theta = list(theta)
+    take = iter(theta)
+    w = [[next(take) for _ in range(dim)] for _ in range(width)]
+    b = [next(take) for _ in range(width)]
+    a = [[next(take) for _ in range(width)] for _ in range(dim)]
+    c = [next(take) for _ in range(dim)]
+    hidden = [activation(b[j] + sum(w[j][k] * x[k] for k in range(dim))) for j in range(width)]
+    return np.array([c[i] + sum(a[i][j] * hidden[j] for j in range(width)) for i in range(dim)])
+
+
+def euler_step(f, x, h):
+    """One layer of a residual network."""
+    return x + h * f(x)
+
+
+def midpoint_step(f, x, h):
+    """Runge's midpoint rule."""
+    return x + h * f(x + h / 2 * f(x))
+
+
+def rk4_step(f, x, h):
+    """Kutta's classical rule."""
+    first = f(x)
+    second = f(x + h / 2 * first)
+    third = f(x + h / 2 * second)
+    fourth = f(x + h * third)
+    return x + h * (first + 2 * second + 2 * third + fourth) / 6
+
+
+def network_states(step, field_at, theta, points):
+    """States (L+1, n, d), one point and one layer after the other; field_at(layer, x)."""
+    paths = []
+    for x in points:
+        path = [x]
+        for layer in theta:
+            path.append(step(lambda x, layer=layer: field_at(layer, x), path[-1], 1 / len(theta)))
+        paths.append(path)
+    return np.swapaxes(np.array(paths), 0, 1)
