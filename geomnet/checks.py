@@ -65,8 +65,9 @@ class CheckReport:
     def __str__(self) -> str:
         width = max(len(check.law) for check in self.checks)
         rows = [
-            f"  {'ok  ' if c.passed else 'FAIL'}  {c.law:<{width}}  {c.error:.1e} ≤ {c.tolerance:.0e}"
-            for c in self.checks
+            f"  {'ok  ' if check.passed else 'FAIL'}  {check.law:<{width}}  "
+            f"{check.error:.1e} ≤ {check.tolerance:.0e}"
+            for check in self.checks
         ]
         return "\n".join([f"{self.subject}: {'passed' if self.passed else 'FAILED'}", *rows])
 
@@ -152,7 +153,7 @@ def _check_steps(
     )
     h = 1e-3 * float(np.abs(end - start).max())
 
-    def moved(t: float):
+    def moved(t: float) -> tuple[np.ndarray, np.ndarray]:
         return start + t * v, end + t * w
 
     slope = (metric.squared_step(*moved(h)) - metric.squared_step(*moved(-h))) / (2 * h)
@@ -162,10 +163,7 @@ def _check_steps(
     add("gradients = d(squared_step)", along - slope, scale, 1e-4)
     ahead, behind = metric.steps(*moved(h)).gradients(), metric.steps(*moved(-h)).gradients()
     hx, hy = steps.hessian_product(v, w)
-    for name, product, a, b in (
-        ("start", hx, ahead[0], behind[0]),
-        ("end", hy, ahead[1], behind[1]),
-    ):
+    for name, product, a, b in zip(("start", "end"), (hx, hy), ahead, behind):
         change = (a - b) / (2 * h)
         add(f"hessian_product = d(gradients), {name}", product - change, change, 1e-4)
     rng = np.random.default_rng(1)

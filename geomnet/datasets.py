@@ -90,7 +90,8 @@ def load_split(
         return standardise(whole)[0], None
     order = np.random.default_rng(seed).permutation(whole.n)
     drawn = whole.take(np.sort(order[:n])).noted(f"{n} of {whole.n} points drawn at random")
-    return standardise(drawn, whole.take(np.sort(order[n:])))
+    sample, heldout = standardise(drawn, whole.take(np.sort(order[n:])))
+    return sample, heldout
 
 
 def standardise(sample: Sample, *others: Sample) -> tuple[Sample, ...]:

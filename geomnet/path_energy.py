@@ -18,7 +18,7 @@ with :math:`D` the differences. It is solved in closed form by the cometric ♯:
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
@@ -112,9 +112,11 @@ class SumOfSteps(Steps):
         self.squared = np.sum([a * s.squared for a, s in self.terms], axis=0)
         self._lead = max(self.terms, key=lambda term: term[0] * term[1].squared.sum())
 
-    def _sum(self, pairs) -> tuple[np.ndarray, np.ndarray]:
-        parts = [(a * x, a * y) for a, (x, y) in pairs]
-        return sum(p[0] for p in parts), sum(p[1] for p in parts)  # type: ignore[return-value]
+    def _sum(
+        self, pairs: Iterable[tuple[float, tuple[np.ndarray, np.ndarray]]]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        start, end = zip(*((a * x, a * y) for a, (x, y) in pairs))
+        return np.sum(start, axis=0), np.sum(end, axis=0)
 
     def gradients(self) -> tuple[np.ndarray, np.ndarray]:
         """Sum of the terms' gradients."""

@@ -7,6 +7,8 @@ than a vector space is the metric one equips it with.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from geomstats.geometry.manifold import Manifold
 
@@ -53,7 +55,7 @@ class FunctionSpace(Manifold):
         """The identity map, observed: the points of the sample."""
         return self.sample.points
 
-    def observe(self, function) -> np.ndarray:
+    def observe(self, function: Any) -> np.ndarray:
         """Observe a map given as a function from ``(n, d)`` arrays to ``(n, d)`` arrays."""
         return check_array("function(points)", function(self.sample.points), shape=self.shape)
 
@@ -64,7 +66,7 @@ class FunctionSpace(Manifold):
             "gn.EnergyMetric, gn.FisherRaoMetric or your own"
         )
 
-    def _fits(self, array) -> np.ndarray:
+    def _fits(self, array: Any) -> Any:
         array = np.asarray(array)
         batch = array.shape[: array.ndim - 2]
         fits = (

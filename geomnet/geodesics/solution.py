@@ -66,9 +66,12 @@ class PathSolution:
 class Method(Protocol):
     """A solver: a frozen dataclass of tolerances that improves a path."""
 
-    tol: float
     exact: ClassVar[bool]
     """Whether one solve is exact at every step count, so that there is nothing to extrapolate."""
+
+    @property
+    def tol(self) -> float:
+        """Tolerance on the gradient norm."""
 
     def guess(self, metric: Any, start: np.ndarray, end: np.ndarray, n_steps: int) -> np.ndarray:
         """Path to begin with, (n_steps+1, n, d)."""

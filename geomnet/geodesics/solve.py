@@ -102,6 +102,7 @@ def _solve(
     solutions: list[PathSolution] = []
     paths: list[np.ndarray] = []
     velocities: list[np.ndarray] = []
+    state: LinearisedPath | None = None
     for n in (n_steps,) if method.exact else (n_steps // 4, n_steps // 2, n_steps):
         if paths:
             path = _prolong(metric, paths)
@@ -112,6 +113,7 @@ def _solve(
         solutions.append(solution)
         paths.append(solution.path)
         velocities.append(metric.sharp(state.initial_momentum, start))
+    assert state is not None
     return _certify(metric, method, name, state, solutions, velocities, certify_index)
 
 

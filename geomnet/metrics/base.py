@@ -263,10 +263,14 @@ class ScaledSum(Metric):
     np.float64(2.0)
     """
 
+    terms: list[tuple[float, Metric]]
+
     def __init__(self, terms: Any) -> None:
         flat: list[tuple[float, Metric]] = []
         for a, metric in terms:
-            inner = metric.terms if isinstance(metric, ScaledSum) else [(1.0, metric)]
+            inner: list[tuple[float, Metric]] = [(1.0, metric)]
+            if isinstance(metric, ScaledSum):
+                inner = metric.terms
             flat += [(a * b, m) for b, m in inner]
         shapes = {m.space.shape for _, m in flat}
         if len(shapes) > 1:
@@ -290,11 +294,13 @@ class ScaledSum(Metric):
 
     def flat(self, tangent_vec: Any, base_point: Any) -> np.ndarray:
         """Sum of the terms."""
-        return sum(a * m.flat(tangent_vec, base_point) for a, m in self.terms)
+        return np.sum([a * m.flat(tangent_vec, base_point) for a, m in self.terms], axis=0)
 
     def quadratic_gradient(self, tangent_vec: Any, base_point: Any) -> np.ndarray:
         """Sum of the terms."""
-        return sum(a * m.quadratic_gradient(tangent_vec, base_point) for a, m in self.terms)
+        return np.sum(
+            [a * m.quadratic_gradient(tangent_vec, base_point) for a, m in self.terms], axis=0
+        )
 
     def sharp(self, cotangent_vec: Any, base_point: Any) -> np.ndarray:
         """Exact for one term; else as in the base class, preconditioned by the first term."""
@@ -315,7 +321,7 @@ class ScaledSum(Metric):
 
     def squared_step(self, start: np.ndarray, end: np.ndarray) -> np.ndarray:
         """Sum of the terms' squared steps."""
-        return sum(a * m.squared_step(start, end) for a, m in self.terms)
+        return np.sum([a * m.squared_step(start, end) for a, m in self.terms], axis=0)
 
     def steps(self, start: np.ndarray, end: np.ndarray) -> Steps:
         """Sum of the terms' steps."""

@@ -209,13 +209,13 @@ class _RadialJet:
         np.maximum(rho, 0, out=rho)
         index = np.arange(rho.shape[-1])
         rho[..., index, index] = 0
-        self._rho: np.ndarray | None = rho
+        self._rho = rho
         self.matrix = kernel.profile(rho)
 
     @cached_property
     def _slopes(self) -> tuple[np.ndarray, np.ndarray]:
         slopes = self.kernel.profile_slopes(self._rho)
-        self._rho = None
+        del self._rho
         return slopes
 
     def _laplacian(self, weights: np.ndarray, x: np.ndarray) -> np.ndarray:

@@ -46,7 +46,7 @@ class FisherRaoMetric(Metric):
     >>> import geomnet as gn
     >>> space = gn.FunctionSpace([[-10.0]])
     >>> metric = gn.FisherRaoMetric(space, gn.Bernoulli(), gn.Readout([[1.0]], [0.0]), ridge=1e-4)
-    >>> round(gn.geodesic(metric, [[-10.0]], [[10.0]], n_steps=64).distance, 3)
+    >>> round(gn.geodesic(metric, [[-10.0]], [[10.0]], n_steps=256).distance, 3)
     3.141
     """
 
@@ -61,11 +61,12 @@ class FisherRaoMetric(Metric):
                 f"likelihood: expected one such as gn.Categorical(10), got {likelihood!r}"
             )
         _n, d = space.shape
-        weight, bias = getattr(readout, "weight", None), getattr(readout, "bias", None)
-        if np.shape(weight) != (likelihood.n_parameters, d):
+        weight = np.asarray(getattr(readout, "weight", ()))
+        bias = np.asarray(getattr(readout, "bias", ()))
+        if weight.shape != (likelihood.n_parameters, d):
             raise InputError(
                 f"readout: for {likelihood!r} and maps of R^{d} its weight must have shape "
-                f"{(likelihood.n_parameters, d)}, got {np.shape(weight)}"
+                f"{(likelihood.n_parameters, d)}, got {weight.shape}"
             )
         self.likelihood, self.readout = likelihood, readout
         projector = likelihood.gauge_projector()

@@ -29,7 +29,8 @@ class Integrator:
     """Order of convergence."""
 
     def _stages(self, field: Field, x: Any, theta: Any, h: float) -> tuple[list, list]:
-        inputs, rates = [], []
+        inputs: list[Any] = []
+        rates: list[Any] = []
         for row in self.a:
             shift = sum((w * k for w, k in zip(row, rates) if w), start=0.0)
             inputs.append(x + h * shift)

@@ -117,7 +117,7 @@ def train(
     >>> import geomnet as gn
     >>> sample = gn.datasets.load("iris", n=100, seed=0)
     >>> network = gn.Network(gn.TanhField(dim=4, width=8), depth=4)
-    >>> fit = gn.train(network, sample, gn.Categorical(3), epochs=50)
+    >>> fit = gn.train(network, sample, gn.Categorical(3), weight_decay=1e-3)
     >>> fit.train_accuracy > 0.9
     True
     """

@@ -42,7 +42,8 @@ def certificate_in_words(geo: Any) -> str:
             "kept wide; more steps would narrow it. "
         )
     words.append(
-        f"The speed is constant along the path to {number(100 * certificate.speed_variation, 2)} %. "
+        "The speed is constant along the path to "
+        f"{number(100 * certificate.speed_variation, 2)} %. "
     )
     if certificate.locally_shortest:
         words.append(

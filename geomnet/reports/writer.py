@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -33,7 +34,7 @@ def write_report(comparison: Any, folder: Any = "geomnet-compare") -> Path:
     folder = check_folder(folder)
     figures = draw_figures(comparison)
     arrays = io.BytesIO()
-    np.savez_compressed(arrays, **arrays_of(comparison))
+    np.savez_compressed(arrays, **arrays_of(comparison))  # type: ignore[arg-type]
     contents = {
         Path("results.json"): to_json(comparison.as_dict()).encode(),
         Path("paths.npz"): arrays.getvalue(),
@@ -41,5 +42,9 @@ def write_report(comparison: Any, folder: Any = "geomnet-compare") -> Path:
         Path("report.html"): render_page(comparison, figures).encode(),
     }
     for name, content in contents.items():
-        write_whole(folder / name, lambda file, content=content: file.write(content), name="out")
+        write_whole(folder / name, partial(_put, content), name="out")
     return folder / "report.html"
+
+
+def _put(content: bytes, file: BinaryIO) -> None:
+    file.write(content)

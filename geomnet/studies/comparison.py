@@ -395,7 +395,7 @@ def _load(options: Options, given: Sample | None, seed: int) -> tuple[Sample, Sa
     else:
         target = None
         if options.target not in (None, "trained", "swirl"):
-            path = Path(options.target)  # type: ignore[arg-type]
+            path = Path(options.target or "")
             if path.suffix.lower() != ".npz":
                 raise InputError(
                     f"target: expected trained, swirl or an NPZ file, got {options.target!r}"
@@ -407,7 +407,9 @@ def _load(options: Options, given: Sample | None, seed: int) -> tuple[Sample, Sa
             options.data, n=options.n, seed=seed, label_column=options.label_column, target=target
         )
     if sample.labels is not None:
-        together = [sample.labels] if heldout is None else [sample.labels, heldout.labels]
+        together = [sample.labels]
+        if heldout is not None and heldout.labels is not None:
+            together.append(heldout.labels)
         classes, codes = np.unique(np.concatenate(together), return_inverse=True)
         if len(classes) > sample.n // 2 and classes.dtype.kind == "f":
             raise InputError(
