@@ -98,7 +98,7 @@ class Likelihood(ABC):
         return np.swapaxes(factor, -1, -2) @ factor
 
     def distance(self, start: np.ndarray, end: np.ndarray) -> np.ndarray:
-        """Closed Fisher–Rao distance between p(·|start) and p(·|end), (...)."""
+        """Closed Fisher–Rao distance between the distributions at `start` and `end`, (...)."""
         start, end = np.asarray(start, dtype=float), np.asarray(end, dtype=float)
         return np.sqrt(self.squared_distance(start, end))
 
@@ -436,11 +436,11 @@ class Gaussian(_RealTargets):
         return np.zeros(np.broadcast_shapes(np.shape(z), np.shape(v)))
 
     def squared_distance(self, start: np.ndarray, end: np.ndarray) -> np.ndarray:
-        """Return |z − z'|²/σ²."""
+        r"""Return :math:`|z-z'|^2/σ^2`."""
         return np.sum((end - start) ** 2, axis=-1) / self.sigma**2
 
     def squared_distance_jet(self, start: np.ndarray, end: np.ndarray) -> SquaredDistance:
-        """Derivatives of |z − z'|²/σ²."""
+        r"""Derivatives of :math:`|z-z'|^2/σ^2`."""
         step = 2 * (end - start) / self.sigma**2
         hessian = np.broadcast_to(2 * np.eye(self.dim) / self.sigma**2, (*step.shape, self.dim))
         return SquaredDistance(

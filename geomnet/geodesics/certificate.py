@@ -36,7 +36,7 @@ class Certificate:
     speed_variation : float
         Largest deviation of a step's length from the mean, relative to it.
     error_estimate : float
-        Bound on |distance − truth|, from solves at N, N/2 and N/4.
+        Bound on the error of the distance, from solves at N, N/2 and N/4.
     observed_order : float or None
         log₂ of the ratio of successive differences of length, near 2; None where they are
         rounding, or differ in sign.

@@ -368,7 +368,7 @@ class RandomFeatureField(Field):
 
     :math:`Ψ_j(x) = \sqrt{2/m}\cos(ω_j·x + β_j)`, :math:`ω_j \sim N(0, I/\text{scale}^2)`; with
     many features ΨΨᵀ tends to the Gaussian kernel of that width (Rahimi & Recht 2007), so that
-    the least effort |Θ|² of its layers is the energy metric of ``FeatureKernel(field)``.
+    the least effort :math:`|Θ|^2` of its layers is the energy metric of ``FeatureKernel(field)``.
 
     Parameters
     ----------
