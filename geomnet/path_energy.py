@@ -213,14 +213,16 @@ class PathEnergy:
         """Energy and derivatives at `path`, shape (N+1, n, d)."""
         return LinearisedPath(path, self.metric.steps(path[:-1], path[1:]))
 
-    def is_finite(self, path: np.ndarray) -> bool:
-        """Tell whether the path stays in the metric's domain."""
+    def value(self, path: np.ndarray) -> float:
+        """Energy of a path; infinite where it leaves the metric's domain."""
         if not np.isfinite(path).all():
-            return False
+            return np.inf
         try:
-            return bool(np.isfinite(self.metric.squared_step(path[:-1], path[1:])).all())
+            squared = self.metric.squared_step(path[:-1], path[1:])
         except (DomainError, FloatingPointError):
-            return False
+            return np.inf
+        energy = float((len(path) - 1) * np.sum(squared))
+        return energy if np.isfinite(energy) else np.inf
 
     def linearise_or_none(self, path: np.ndarray) -> LinearisedPath | None:
         """As :meth:`linearise`, None where the path leaves the metric's domain."""

@@ -48,7 +48,7 @@ class PathNewtonCG:
         """
         line = straight_path(start, end, n_steps)
         energy = PathEnergy(metric)
-        if energy.is_finite(line):
+        if np.isfinite(energy.value(line)):
             return line
         bow = np.sin(np.pi * np.linspace(0, 1, n_steps + 1))[:, None, None]
         random = np.random.default_rng(0).normal(size=start.shape)
@@ -56,7 +56,7 @@ class PathNewtonCG:
         for size in (0.02, 0.1, 0.3, 1.0):
             path = line + size * spread * bow * random
             path[[0, -1]] = line[[0, -1]]
-            if energy.is_finite(path):
+            if np.isfinite(energy.value(path)):
                 return path
         raise DomainError(
             "initial_path: the straight line between the ends leaves the metric's domain, and "

@@ -81,11 +81,9 @@ def geodesic(
     metric.check_ends(start, end)
     if np.array_equal(start, end):
         return _standing(metric, start, n_steps, name)
-    path = None
-    if initial_path is not None:
-        path = _resample(_check_path(initial_path, start, end), n_steps // 4)
+    initial = None if initial_path is None else _check_path(initial_path, start, end)
     with blas_threads(len(start)):
-        return _solve(metric, method, name, start, end, path, n_steps, certify_index)
+        return _solve(metric, method, name, start, end, initial, n_steps, certify_index)
 
 
 def _solve(
@@ -94,27 +92,38 @@ def _solve(
     name: str,
     start: np.ndarray,
     end: np.ndarray,
-    path: np.ndarray | None,
+    initial: np.ndarray | None,
     n_steps: int,
     certify_index: bool,
 ) -> Geodesic:
     """Solve at N/4, N/2, N and certify."""
-    solutions: list[PathSolution] = []
-    paths: list[np.ndarray] = []
-    velocities: list[np.ndarray] = []
+    levels = (n_steps,) if method.exact else (n_steps // 4, n_steps // 2, n_steps)
+    solved: dict[int, PathSolution] = {}
+    velocities: dict[int, np.ndarray] = {}
     state: LinearisedPath | None = None
-    for n in (n_steps,) if method.exact else (n_steps // 4, n_steps // 2, n_steps):
-        if paths:
-            path = _prolong(metric, paths)
-        elif path is None:
-            path = method.guess(metric, start, end, n)
+    for n in levels:
+        coarser = [s.path for s in solved.values() if s.converged]
+        path = _begin(metric, method, start, end, initial, coarser, n)
         state = None  # a coarser solve's matrices make room for the next
-        state, solution = method.solve(metric, path)
-        solutions.append(solution)
-        paths.append(solution.path)
-        velocities.append(metric.sharp(state.initial_momentum, start))
+        state, solved[n] = method.solve(metric, path)
+        velocities[n] = metric.sharp(state.initial_momentum, start)
     assert state is not None
-    return _certify(metric, method, name, state, solutions, velocities, certify_index)
+    for n in levels[:-1]:
+        if solved[n_steps].converged and not solved[n].converged:
+            # a coarse solve that went astray gets a second start, from the finest path
+            coarse, again = method.solve(metric, solved[n_steps].path[:: n_steps // n])
+            if again.converged:
+                solved[n] = again
+                velocities[n] = metric.sharp(coarse.initial_momentum, start)
+    return _certify(
+        metric,
+        method,
+        name,
+        state,
+        list(solved.values()),
+        list(velocities.values()),
+        certify_index,
+    )
 
 
 def _choose(metric: Any, method: Method | None) -> tuple[Method, str]:
@@ -144,38 +153,54 @@ def _resample(path: np.ndarray, n_steps: int) -> np.ndarray:
     """Path at another number of uniform steps, ends exact: cubic splines, lines for few states."""
     if len(path) == n_steps + 1:
         return path
-    t, times = np.linspace(0, 1, len(path)), np.linspace(0, 1, n_steps + 1)
-    if len(path) >= 4:
-        out = CubicSpline(t, path, axis=0)(times)
-    else:
-        place = np.minimum((times * (len(path) - 1)).astype(int), len(path) - 2)
-        share = (times * (len(path) - 1) - place)[:, None, None]
-        out = (1 - share) * path[place] + share * path[place + 1]
+    out = _spline(path, n_steps) if len(path) >= 4 else _linear(path, n_steps)
     out[0], out[-1] = path[0], path[-1]
     return out
 
 
-def _prolong(metric: Any, paths: list[np.ndarray]) -> np.ndarray:
-    """Guess at twice the steps: a spline, moved ahead by the error two coarser paths show.
+def _begin(
+    metric: Any,
+    method: Method,
+    start: np.ndarray,
+    end: np.ndarray,
+    initial: np.ndarray | None,
+    coarser: list[np.ndarray],
+    n_steps: int,
+) -> np.ndarray:
+    """Where to begin at `n_steps`: a coarser solution prolonged, else the initial path or a guess.
 
     With Z_h = Z + h²c the path at h/2 differs from that at h by a quarter of what that differed
-    from the one at 2h. Where the guess leaves the metric's domain, simpler ones are taken.
+    from the one at 2h, so two coarser solutions show where the next will lie. A coarse path may
+    have jumped over a costly region in one step; where its prolongations cost much more than it
+    did, or leave the metric's domain, the cheapest of all starts is taken.
     """
-    finest = paths[-1]
-    n_steps = 2 * (len(finest) - 1)
-    guesses = [_spline(finest, n_steps), _resample(finest[[0, -1]], n_steps)]
-    if len(paths) > 1:
-        change = finest[::2] - paths[-2]
-        guesses.insert(0, guesses[0] + _spline(change, n_steps) / 4)
-    linear = np.empty((n_steps + 1, *finest.shape[1:]))
-    linear[::2], linear[1::2] = finest, 0.5 * (finest[:-1] + finest[1:])
-    guesses.insert(-1, linear)
     energy = PathEnergy(metric)
-    for guess in guesses:
-        guess[0], guess[-1] = finest[0], finest[-1]
-        if energy.is_finite(guess):
-            return guess
-    return linear
+    candidates: list[tuple[float, np.ndarray]] = []
+    if coarser and 2 * (len(coarser[-1]) - 1) == n_steps:
+        finest = coarser[-1]
+        guesses = [_spline(finest, n_steps), _linear(finest, n_steps)]
+        if len(coarser) > 1:
+            guesses.insert(0, guesses[0] + _spline(finest[::2] - coarser[-2], n_steps) / 4)
+        for guess in guesses:
+            guess[0], guess[-1] = start, end
+            candidates.append((energy.value(guess), guess))
+            if candidates[-1][0] <= 2 * energy.value(finest):
+                return guess
+    if initial is not None:
+        given = _resample(initial, n_steps)
+        candidates.append((energy.value(given), given))
+    if initial is None or not np.isfinite(candidates[-1][0]):
+        guess = method.guess(metric, start, end, n_steps)
+        candidates.append((energy.value(guess), guess))
+    return min(candidates, key=lambda candidate: candidate[0])[1]
+
+
+def _linear(path: np.ndarray, n_steps: int) -> np.ndarray:
+    """Path at another number of uniform steps, on the polygon."""
+    place = np.linspace(0, len(path) - 1, n_steps + 1)
+    k = np.minimum(place.astype(int), len(path) - 2)
+    share = (place - k)[:, None, None]
+    return (1 - share) * path[k] + share * path[k + 1]
 
 
 def _spline(path: np.ndarray, n_steps: int) -> np.ndarray:

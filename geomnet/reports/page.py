@@ -46,6 +46,7 @@ CAPTIONS = {
 def render_page(comparison: Any, figures: dict[str, bytes]) -> str:
     """Render the report as HTML text."""
     sample = comparison.sample
+    bounds = comparison.lower_bounds
     parts = [
         f"<h1>{escape(sample.name or 'sample')}: paths of maps, judged by "
         f"{_count(len(comparison.geodesics), 'metric')}</h1>",
@@ -72,7 +73,7 @@ def render_page(comparison: Any, figures: dict[str, bytes]) -> str:
         "<h2>What the certificates say</h2>",
         "<dl>",
         *(
-            f"<dt>{NAMES[name]}</dt><dd>{escape(certificate_in_words(geo))}</dd>"
+            f"<dt>{NAMES[name]}</dt><dd>{escape(certificate_in_words(geo, bounds.get(name)))}</dd>"
             for name, geo in comparison.geodesics.items()
         ),
         "</dl>",

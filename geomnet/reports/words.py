@@ -9,8 +9,15 @@ from .results import number
 __all__ = ["certificate_in_words"]
 
 
-def certificate_in_words(geo: Any) -> str:
-    """One paragraph on how far a geodesic can be trusted."""
+def certificate_in_words(geo: Any, lower_bound: float | None = None) -> str:
+    """One paragraph on how far a geodesic can be trusted.
+
+    Parameters
+    ----------
+    geo : Geodesic
+    lower_bound : float, optional
+        A distance in closed form that no path can pass.
+    """
     certificate = geo.certificate
     if certificate.iterations == 0 and certificate.hessian_products == 0:
         return (
@@ -60,6 +67,12 @@ def certificate_in_words(geo: Any) -> str:
         words.append(
             "Whether a path nearby is shorter is not decided: the lowest relative eigenvalue of "
             "the second variation is too close to zero."
+        )
+    if lower_bound is not None:
+        words.append(
+            f" The predictions at both ends alone are {number(lower_bound, 6)} apart, in closed "
+            "form: no path can be shorter, and the distance falls to it with the ridge where the "
+            "readout can follow every prediction."
         )
     if not certificate.converged:
         words.append(f" Remedy: {geo.status}.")

@@ -156,6 +156,15 @@ class Comparison:
         return curves
 
     @property
+    def lower_bounds(self) -> dict[str, float]:
+        """Closed distances that no path can pass, for the metrics that have one."""
+        return {
+            name: float(metric.closed_distance(geo.path[0], geo.path[-1]))
+            for name, geo in self.geodesics.items()
+            if isinstance(metric := self.metrics[name], FisherRaoMetric)
+        }
+
+    @property
     def excess(self) -> dict[str, float]:
         """Length of the network over the distance, by metric; NaN without a network."""
         if NETWORK not in self.lengths:
@@ -186,6 +195,7 @@ class Comparison:
             "paths": list(self.curves),
             "length": self.lengths,
             "distance": {name: geo.distance for name, geo in self.geodesics.items()},
+            "lower_bound": self.lower_bounds,
             "excess": self.excess,
             "certificate": {
                 name: geo.certificate.as_dict() for name, geo in self.geodesics.items()
