@@ -1,13 +1,7 @@
 """Networks: fields, integrators, the architecture, its readout and training."""
 
-from .fields import (
-    Field,
-    FunctionField,
-    LinearField,
-    RandomFeatureField,
-    ReLUField,
-    TanhField,
-)
+from .builtin_fields import LinearField, RandomFeatureField, ReLUField, TanhField
+from .fields import Field, FunctionField
 from .integrators import RK4, Euler, Integrator, Midpoint
 from .network import Network
 from .readout import Readout

@@ -1,0 +1,316 @@
+"""Built-in fields, their derivatives by hand: one hidden layer, linear, random features."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar
+
+import autograd.numpy as anp
+import numpy as np
+
+from ..errors import check_integer, check_positive
+from .fields import Field
+
+__all__ = ["LinearField", "RandomFeatureField", "ReLUField", "TanhField"]
+
+
+@dataclass(frozen=True)
+class _OneHiddenLayer(Field):
+    r"""Base of :math:`f(x) = A\,σ(Wx + b) + c` with θ = (W, b, A, c)."""
+
+    dim: int
+    width: int
+    gain: ClassVar[float] = 1.0
+
+    def __post_init__(self) -> None:
+        check_integer("dim", self.dim, least=1)
+        check_integer("width", self.width, least=1)
+
+    @staticmethod
+    @abstractmethod
+    def activation(u: Any) -> Any:
+        """Return σ(u), in ``autograd.numpy``."""
+
+    @staticmethod
+    @abstractmethod
+    def slope(u: np.ndarray, h: np.ndarray) -> np.ndarray:
+        """σ'(u), given h = σ(u) too."""
+
+    @property
+    def n_parameters(self) -> int:
+        """Length 2·dim·width + width + dim."""
+        return 2 * self.dim * self.width + self.width + self.dim
+
+    def unpack(self, theta: Any) -> tuple[Any, Any, Any, Any]:
+        """W (width, dim), b (width,), A (dim, width), c (dim,)."""
+        d, m = self.dim, self.width
+        cuts = np.cumsum([m * d, m, d * m])
+        return (
+            theta[: cuts[0]].reshape(m, d),
+            theta[cuts[0] : cuts[1]],
+            theta[cuts[1] : cuts[2]].reshape(d, m),
+            theta[cuts[2] :],
+        )
+
+    def __call__(self, x: Any, theta: Any) -> Any:
+        """Velocities."""
+        w, b, a, c = self.unpack(theta)
+        return anp.dot(self.activation(anp.dot(x, w.T) + b), a.T) + c
+
+    def jvp(
+        self, x: np.ndarray, theta: np.ndarray, dx: np.ndarray, dtheta: np.ndarray
+    ) -> np.ndarray:
+        """Change of the velocities, by hand."""
+        w, b, a, _ = self.unpack(theta)
+        dw, db, da, dc = self.unpack(dtheta)
+        u = x @ w.T + b
+        h = self.activation(u)
+        dh = self.slope(u, h) * (dx @ w.T + x @ dw.T + db)
+        return dh @ a.T + h @ da.T + dc
+
+    def vjp(
+        self, x: np.ndarray, theta: np.ndarray, cotangent: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Pull back, by hand."""
+        w, b, a, _ = self.unpack(theta)
+        u = x @ w.T + b
+        h = self.activation(u)
+        back = (cotangent @ a) * self.slope(u, h)
+        to_theta = np.concatenate(
+            [
+                (back.T @ x).reshape(-1),
+                back.sum(axis=0),
+                (cotangent.T @ h).reshape(-1),
+                cotangent.sum(axis=0),
+            ]
+        )
+        return back @ w, to_theta
+
+    def init(self, rng: np.random.Generator) -> np.ndarray:
+        """Draw W ~ N(0, gain²/dim), A ~ N(0, 0.01/width), biases zero.
+
+        The small A starts the network near the identity, so that the path it learns is due to
+        the data and not to the draw.
+        """
+        d, m = self.dim, self.width
+        return np.concatenate(
+            [
+                self.gain * rng.normal(size=m * d) / np.sqrt(d),
+                np.zeros(m),
+                0.1 * rng.normal(size=d * m) / np.sqrt(m),
+                np.zeros(d),
+            ]
+        )
+
+    def lipschitz(self, theta: np.ndarray) -> float:
+        """‖A‖‖W‖, as |σ'| ≤ 1."""
+        w, _, a, _ = self.unpack(theta)
+        return float(np.linalg.norm(a, 2) * np.linalg.norm(w, 2))
+
+    def limit_lipschitz(self, theta: np.ndarray, bound: float) -> np.ndarray:
+        """Scale A down."""
+        size = self.lipschitz(theta)
+        if size <= bound:
+            return theta
+        w, b, a, c = self.unpack(theta)
+        return np.concatenate([w.reshape(-1), b, (a * (bound / size)).reshape(-1), c])
+
+
+@dataclass(frozen=True)
+class TanhField(_OneHiddenLayer):
+    r"""The field :math:`f(x) = A\tanh(Wx + b) + c`.
+
+    Parameters
+    ----------
+    dim : int
+        Dimension of the state.
+    width : int
+        Number of hidden units.
+
+    Examples
+    --------
+    >>> import geomnet as gn
+    >>> gn.TanhField(dim=64, width=32).n_parameters
+    4192
+    """
+
+    @staticmethod
+    def activation(u: Any) -> Any:
+        """Return tanh."""
+        return anp.tanh(u)
+
+    @staticmethod
+    def slope(u: np.ndarray, h: np.ndarray) -> np.ndarray:
+        """1 − tanh²."""
+        return 1.0 - h * h
+
+
+@dataclass(frozen=True)
+class ReLUField(_OneHiddenLayer):
+    r"""The field :math:`f(x) = A\max(Wx + b, 0) + c`.
+
+    Parameters
+    ----------
+    dim : int
+    width : int
+    """
+
+    gain: ClassVar[float] = float(np.sqrt(2))
+
+    @staticmethod
+    def activation(u: Any) -> Any:
+        """Return max(u, 0)."""
+        return anp.maximum(u, 0.0)
+
+    @staticmethod
+    def slope(u: np.ndarray, h: np.ndarray) -> np.ndarray:
+        """One where u > 0."""
+        return (u > 0).astype(np.float64)
+
+
+@dataclass(frozen=True)
+class LinearField(Field):
+    r"""The field :math:`f(x) = Mx + c`; its flow is affine.
+
+    Parameters
+    ----------
+    dim : int
+    """
+
+    dim: int
+
+    def __post_init__(self) -> None:
+        check_integer("dim", self.dim, least=1)
+
+    @property
+    def n_parameters(self) -> int:
+        """Length dim² + dim."""
+        return self.dim**2 + self.dim
+
+    def unpack(self, theta: Any) -> tuple[Any, Any]:
+        """M (dim, dim) and c (dim,)."""
+        d = self.dim
+        return theta[: d * d].reshape(d, d), theta[d * d :]
+
+    def __call__(self, x: Any, theta: Any) -> Any:
+        """Velocities."""
+        m, c = self.unpack(theta)
+        return anp.dot(x, m.T) + c
+
+    def jvp(
+        self, x: np.ndarray, theta: np.ndarray, dx: np.ndarray, dtheta: np.ndarray
+    ) -> np.ndarray:
+        """M dx + dM x + dc."""
+        m, _ = self.unpack(theta)
+        dm, dc = self.unpack(dtheta)
+        return dx @ m.T + x @ dm.T + dc
+
+    def vjp(
+        self, x: np.ndarray, theta: np.ndarray, cotangent: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Pull back, by hand."""
+        m, _ = self.unpack(theta)
+        to_theta = np.concatenate([(cotangent.T @ x).reshape(-1), cotangent.sum(axis=0)])
+        return cotangent @ m, to_theta
+
+    def init(self, rng: np.random.Generator) -> np.ndarray:
+        """Draw M ~ N(0, 1/dim)/2, no drift."""
+        d = self.dim
+        return np.concatenate([0.5 * rng.normal(size=d * d) / np.sqrt(d), np.zeros(d)])
+
+    def lipschitz(self, theta: np.ndarray) -> float:
+        """‖M‖."""
+        return float(np.linalg.norm(self.unpack(theta)[0], 2))
+
+    def limit_lipschitz(self, theta: np.ndarray, bound: float) -> np.ndarray:
+        """Scale M down."""
+        size = self.lipschitz(theta)
+        if size <= bound:
+            return theta
+        m, c = self.unpack(theta)
+        return np.concatenate([(m * (bound / size)).reshape(-1), c])
+
+
+@dataclass(frozen=True)
+class RandomFeatureField(Field):
+    r"""A field linear in θ: :math:`f(x) = Ψ(x)Θ` with fixed random Fourier features.
+
+    :math:`Ψ_j(x) = \sqrt{2/m}\cos(ω_j·x + β_j)`, :math:`ω_j \sim N(0, I/\text{scale}^2)`; with
+    many features ΨΨᵀ tends to the Gaussian kernel of that width (Rahimi & Recht 2007), so that
+    the least effort :math:`|Θ|^2` of its layers is the energy metric of ``FeatureKernel(field)``.
+
+    Parameters
+    ----------
+    dim : int
+    width : int
+        Number m of features.
+    scale : float
+        Length scale of the features.
+    seed : int
+        Of the features.
+    """
+
+    dim: int
+    width: int
+    scale: float = 1.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_integer("dim", self.dim, least=1)
+        check_integer("width", self.width, least=1)
+        check_positive("scale", self.scale)
+
+    @cached_property
+    def _waves(self) -> tuple[np.ndarray, np.ndarray]:
+        rng = np.random.default_rng(self.seed)
+        frequencies = rng.normal(size=(self.width, self.dim)) / self.scale
+        return frequencies, rng.uniform(0, 2 * np.pi, size=self.width)
+
+    @property
+    def n_parameters(self) -> int:
+        """Length width·dim."""
+        return self.width * self.dim
+
+    def features(self, x: Any) -> Any:
+        """Ψ(x), (..., n, m), in ``autograd.numpy``."""
+        frequencies, phases = self._waves
+        return np.sqrt(2 / self.width) * anp.cos(anp.matmul(x, frequencies.T) + phases)
+
+    def __call__(self, x: Any, theta: Any) -> Any:
+        """Velocities Ψ(x)Θ; θ is Θᵀ (dim, width) in C order."""
+        return anp.dot(self.features(x), theta.reshape(self.dim, self.width).T)
+
+    def _feature_slopes(self, x: np.ndarray) -> np.ndarray:
+        frequencies, phases = self._waves
+        return -np.sqrt(2 / self.width) * np.sin(x @ frequencies.T + phases)
+
+    def jvp(
+        self, x: np.ndarray, theta: np.ndarray, dx: np.ndarray, dtheta: np.ndarray
+    ) -> np.ndarray:
+        """Change of the velocities, by hand."""
+        shape = (self.dim, self.width)
+        moved = self._feature_slopes(x) * (dx @ self._waves[0].T)
+        return moved @ theta.reshape(shape).T + self.features(x) @ dtheta.reshape(shape).T
+
+    def vjp(
+        self, x: np.ndarray, theta: np.ndarray, cotangent: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Pull back, by hand."""
+        back = (cotangent @ theta.reshape(self.dim, self.width)) * self._feature_slopes(x)
+        return back @ self._waves[0], (cotangent.T @ self.features(x)).reshape(-1)
+
+    def init(self, rng: np.random.Generator) -> np.ndarray:
+        """Draw Θ ~ N(0, 1/4)."""
+        return 0.5 * rng.normal(size=self.n_parameters)
+
+    def lipschitz(self, theta: np.ndarray) -> float:
+        """‖Θ‖‖Ω‖√(2/m)."""
+        size = np.linalg.norm(theta.reshape(self.dim, self.width), 2)
+        return float(size * np.linalg.norm(self._waves[0], 2) * np.sqrt(2 / self.width))
+
+    def limit_lipschitz(self, theta: np.ndarray, bound: float) -> np.ndarray:
+        """Scale Θ down."""
+        size = self.lipschitz(theta)
+        return theta if size <= bound else theta * (bound / size)
