@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
+from functools import cache
 from typing import Any
 
 __all__ = ["blas_threads"]
@@ -17,8 +18,13 @@ def blas_threads(n: int) -> AbstractContextManager[Any]:
     of NumPy and SciPy, called in turn, keep each other's idle threads spinning: on two cores a
     solve of 256 points takes three times as long with two threads as with one.
     """
-    if n >= SMALL:
-        return nullcontext()
-    from threadpoolctl import threadpool_limits
+    return nullcontext() if n >= SMALL else _pools().limit(limits=1, user_api="blas")
 
-    return threadpool_limits(1, user_api="blas")
+
+@cache
+def _pools() -> Any:
+    """The BLAS libraries this process has loaded, looked for once: it takes a millisecond."""
+    import scipy.linalg  # noqa: F401 - its BLAS must be loaded to be found
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()

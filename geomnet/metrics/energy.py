@@ -12,13 +12,13 @@ derivative comes from the kernel's: :math:`♭v = p`, :math:`q = -∂_xΦ`, :mat
 from __future__ import annotations
 
 import itertools
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, ClassVar
 
 import autograd
 import autograd.numpy as anp
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve, lapack
+from scipy.linalg import cholesky, lapack
 
 from ..errors import DomainError, InputError, SingularKernelError, check_positive
 from ..kernels import FeatureKernel, Kernel, Matern32Kernel, RadialKernel
@@ -304,12 +304,13 @@ class _EnergyForm:
         if metric.nugget:
             index = np.arange(matrix.shape[-1])
             matrix[..., index, index] += metric.nugget
-        self._factors = np.empty_like(matrix)
+        # LAPACK reads the transpose of C order: its lower triangle is our upper
+        self._factors = matrix.copy()
         self.flat = np.empty_like(velocity)
+        sizes = np.abs(matrix).sum(axis=-1).max(axis=-1)
         for k in range(len(matrix)):
-            self._factors[k] = _cholesky(matrix[k])
-            solved, _ = lapack.dpotrs(self._factors[k].T, velocity[k], lower=1)
-            self.flat[k] = solved
+            _factorise(self._factors[k].T, sizes[k])
+            self.flat[k] = lapack.dpotrs(self._factors[k].T, velocity[k], lower=1)[0]
         self.value = np.sum(velocity * self.flat, axis=(-2, -1))
 
     @cached_property
@@ -319,11 +320,10 @@ class _EnergyForm:
     @cached_property
     def _inverses(self) -> np.ndarray:
         """Explicit inverses, in place of the factors: products with them are one BLAS call."""
-        for k in range(len(self._factors)):
-            # the transpose of C order is what LAPACK reads; its lower triangle is our upper
-            inverse, _ = lapack.dpotri(self._factors[k].T, lower=1)
-            upper = np.triu(inverse.T)
-            self._factors[k] = upper + np.triu(upper, 1).T
+        for factor in self._factors:
+            lapack.dpotri(factor.T, lower=1, overwrite_c=1)
+            # only one triangle is written; mirror it
+            np.copyto(factor, factor.T, where=_below(len(factor)))
         self.jet.prepare(self.flat)
         return self._factors
 
@@ -337,13 +337,18 @@ class _EnergyForm:
         return self.jet.matrix @ p
 
 
-def _cholesky(matrix: np.ndarray) -> np.ndarray:
-    """Cholesky factor, in LAPACK's order of the transpose; refuse past the condition limit."""
-    factor, info = lapack.dpotrf(matrix.T, lower=1, clean=0)
+@lru_cache(maxsize=4)
+def _below(n: int) -> np.ndarray:
+    """Mask of the entries below the diagonal."""
+    return np.tri(n, k=-1, dtype=bool)
+
+
+def _factorise(matrix: np.ndarray, size: float) -> None:
+    """Cholesky factor of a Fortran-ordered matrix, in place; refuse past the condition limit."""
+    _, info = lapack.dpotrf(matrix, lower=1, clean=0, overwrite_a=1)
     condition = np.inf
     if info == 0:
-        size = np.abs(matrix).sum(axis=0).max()
-        inverse_condition, _ = lapack.dpocon(factor, size, uplo="L")
+        inverse_condition, _ = lapack.dpocon(matrix, size, uplo="L")
         condition = 1 / inverse_condition if inverse_condition > 0 else np.inf
     if not condition <= CONDITION_LIMIT:
         raise SingularKernelError(
@@ -352,7 +357,6 @@ def _cholesky(matrix: np.ndarray) -> np.ndarray:
             "fewer points, or a nugget",
             condition,
         )
-    return factor.T
 
 
 class _ChunkedForm:
@@ -385,8 +389,9 @@ class _ChunkedForm:
         return np.concatenate([form.sharp(p[part]) for form, part in zip(self.forms, self._parts)])
 
     @cached_property
-    def _sum_factor(self) -> Any:
-        return cho_factor(sum(form.jet.matrix.sum(axis=0) for form in self.forms))
+    def _sum_factor(self) -> np.ndarray:
+        total = np.sum([form.jet.matrix.sum(axis=0) for form in self.forms], axis=0)
+        return cholesky(total, lower=True)
 
     def solve_sharp_sum(self, r: np.ndarray) -> np.ndarray:
-        return cho_solve(self._sum_factor, r)
+        return lapack.dpotrs(self._sum_factor, r, lower=1)[0]
