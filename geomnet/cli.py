@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from pathlib import Path
@@ -27,7 +28,8 @@ class _Parser(argparse.ArgumentParser):
     """Errors in one line, exit status 2."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: error: {message}\n")
+        said = " ".join(message.split())
+        self.exit(2, f"{self.prog}: error: {said}; see {self.prog} --help\n")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -83,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
 def _compare(arguments: argparse.Namespace) -> int:
     from .reports import check_folder, table, write_report
     from .studies import compare
-    from .studies.comparison import Options
+    from .studies.options import Options
 
     options = {
         name: getattr(arguments, name)
@@ -92,11 +94,11 @@ def _compare(arguments: argparse.Namespace) -> int:
     }
     metrics = tuple(name.strip() for name in arguments.metrics.split(",") if name.strip())
     Options(data=arguments.data, metrics=metrics, **options)  # bad options end here, at once
-    check_folder(arguments.out)
+    check_folder(arguments.out, make=False)
     comparison = compare(arguments.data, metrics=metrics, **options)
     report = write_report(comparison, arguments.out)
     print(table(comparison))
-    print(f"\nreport: {report}")
+    print(f"\nreport: {report}", flush=True)
     for problem in comparison.problems:
         print(f"geomnet: WARNING: {problem}", file=sys.stderr)
     return 0 if comparison.ok else 1
@@ -109,6 +111,8 @@ def main(argv: list[str] | None = None) -> int:
     found; 2: unusable input, said in one line; 130: interrupted.
     """
     arguments = _parser().parse_args(argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal without arrows, say
     try:
         from .errors import GeomnetError
 
@@ -117,7 +121,8 @@ def main(argv: list[str] | None = None) -> int:
         except GeomnetError as error:
             return _fail(str(error))
     except KeyboardInterrupt:
-        print("\ngeomnet: interrupted", file=sys.stderr)
+        # on a terminal, below the ^C
+        print("\n" * sys.stderr.isatty() + "geomnet: interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

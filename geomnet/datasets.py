@@ -101,7 +101,9 @@ def standardise(sample: Sample, *others: Sample) -> tuple[Sample, ...]:
     nothing of them. Targets move with the points.
     """
     mean = sample.weights @ sample.points
-    spread = np.sqrt(sample.weights @ (sample.points - mean) ** 2)
+    size = np.abs(sample.points - mean).max(axis=0)
+    size[size == 0] = 1.0  # measured in it, squares of huge numbers do not overflow
+    spread = size * np.sqrt(sample.weights @ ((sample.points - mean) / size) ** 2)
     constant = spread <= 1e-12 * np.abs(sample.points).max(axis=0)
     scale = np.where(constant, 0.0, 1.0 / np.where(constant, 1.0, spread))
     note = "features standardised"
@@ -167,11 +169,11 @@ def _read(data: str | Path, seed: int, label_column: str | None) -> Sample:
             )
         return _builtin(name, seed)
     path = Path(data)
-    if not path.exists() and not path.suffix:
+    if not is_file(path) and not path.suffix:
         raise InputError(
             f"data: {name!r} is neither a known data set ({', '.join(NAMES)}) nor a file"
         )
-    if not path.is_file():
+    if not is_file(path):
         raise InputError(f"data: no file {name!r}")
     if path.suffix.lower() == ".npz":
         if label_column is not None:
@@ -182,11 +184,19 @@ def _read(data: str | Path, seed: int, label_column: str | None) -> Sample:
     raise InputError(f"data: {name!r} is neither a CSV nor an NPZ file (by its ending)")
 
 
+def is_file(path: Path) -> bool:
+    """Whether there is such a file; no name is too long to ask."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
 def _builtin(name: str, seed: int) -> Sample:
     from sklearn import datasets as sk
 
     if name == "moons":
-        points, labels = sk.make_moons(n_samples=500, noise=0.1, random_state=seed)
+        points, labels = sk.make_moons(n_samples=500, noise=0.1, random_state=seed % 2**32)
     else:
         points, labels = getattr(sk, f"load_{name}")(return_X_y=True)
     return Sample(points, labels=labels, name=name)

@@ -100,8 +100,9 @@ def check_array(
         array.ndim != len(shape)
         or any(want is not None and want != got for want, got in zip(shape, array.shape))
     ):
-        want = "(" + ", ".join("any" if s is None else str(s) for s in shape) + ")"
-        raise InputError(f"{name}: expected shape {want}, got {array.shape}")
+        want = ", ".join("any" if s is None else str(s) for s in shape)
+        want += "," * (len(shape) == 1)
+        raise InputError(f"{name}: expected shape ({want}), got {array.shape}")
     if not np.isfinite(array).all():
         bad = int(array.size - np.isfinite(array).sum())
         raise InputError(

@@ -29,6 +29,9 @@ __all__ = [
 ]
 
 
+LEAST_WIDTH = 1e-70
+
+
 def median_distance(points: np.ndarray) -> float:
     """Median distance between two different points of a sample (1 for a single point)."""
     if len(points) < 2:
@@ -76,7 +79,13 @@ class RadialKernel(Kernel):
 
     def __post_init__(self) -> None:
         if self.width is not None:
-            object.__setattr__(self, "width", check_positive("width", self.width))
+            width = check_positive("width", self.width)
+            if width < LEAST_WIDTH:
+                raise InputError(
+                    f"width: expected at least {LEAST_WIDTH:g}, so that its powers are numbers; "
+                    f"got {width!r}"
+                )
+            object.__setattr__(self, "width", width)
 
     @abstractmethod
     def profile(self, rho: Any) -> Any:

@@ -17,6 +17,7 @@ DEPENDENCIES = (
     "scipy",
     "networkx",
     "scikit-learn",
+    "pandas",
     "matplotlib",
     "joblib",
     "threadpoolctl",

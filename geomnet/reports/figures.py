@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from ..studies.comparison import NAMES
+from ..studies.options import NAMES
 
 __all__ = ["draw_figures"]
 

@@ -9,7 +9,7 @@ from string import Template
 from typing import Any
 
 from .._version import __version__
-from ..studies.comparison import NAMES
+from ..studies.options import NAMES
 from .results import number
 from .words import certificate_in_words
 
@@ -79,7 +79,7 @@ def render_page(comparison: Any, figures: dict[str, bytes]) -> str:
         "</dl>",
         _notes(comparison),
         "<h2>How to reproduce it</h2>",
-        f"<pre>pip install geomnet=={__version__}\n{escape(comparison.options.command())}</pre>",
+        f"<pre>pip install geomnet=={__version__}\n{escape(comparison.command)}</pre>",
         "<p>The same seed gives the same numbers (up to rounding of the linear algebra). Beside "
         "this page: <code>results.json</code> holds every number, <code>paths.npz</code> every "
         "path, weight and network parameter, <code>figures/</code> the pictures.</p>",
@@ -123,7 +123,7 @@ def _cards(comparison: Any) -> str:
             )
         cards.append(f"<div class=card><b>{number(excess, 4)}×</b><span>{note}</span></div>")
     if comparison.fit is not None:
-        fit, network = comparison.fit, comparison.network
+        fit, network = comparison.fit, comparison.as_dict()["network"]
         held = (
             "no data held out"
             if fit.heldout_accuracy is None
@@ -131,7 +131,8 @@ def _cards(comparison: Any) -> str:
         )
         cards.append(
             f"<div class=card><b>{100 * fit.train_accuracy:.1f} %</b><span>accuracy of the network "
-            f"({network.depth} residual layers, {network.n_parameters} parameters), {held}</span>"
+            f"({network['depth']} residual layers, {network['parameters']} parameters with the "
+            f"readout), {held}</span>"
             "</div>"
         )
     return f"<div class=cards>{''.join(cards)}</div>" if cards else ""

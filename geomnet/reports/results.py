@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from ..studies.comparison import NAMES
+from ..studies.options import NAMES
 
 __all__ = ["arrays_of", "check_folder", "number", "table", "to_json"]
 
@@ -52,16 +52,26 @@ def arrays_of(comparison: Any) -> dict[str, np.ndarray]:
     return arrays
 
 
-def check_folder(folder: Any) -> Path:
-    """Make the output folder where it is missing, and see that it can be written."""
+def check_folder(folder: Any, make: bool = True) -> Path:
+    """See that the output folder can be written; leave it made, or as it was."""
     folder = Path(folder)
+    figures = folder / "figures"
+    made: list[Path] = []
     try:
-        (folder / "figures").mkdir(parents=True, exist_ok=True)
+        for place in [*reversed(figures.parents), figures]:
+            if not place.is_dir():
+                place.mkdir(exist_ok=True)
+                made.append(place)
         with tempfile.TemporaryFile(dir=folder), tempfile.TemporaryFile(dir=folder / "figures"):
             pass
     except OSError as error:
         reason = error.strerror or error
-        raise InputError(f"out: cannot write into folder {str(folder)!r} ({reason})") from None
+        raise InputError(
+            f"out: cannot write into folder {str(folder)!r} ({reason}); name another"
+        ) from None
+    finally:
+        for place in [] if make else reversed(made):
+            place.rmdir()
     return folder
 
 

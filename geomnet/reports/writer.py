@@ -11,7 +11,7 @@ import numpy as np
 
 from ..files import write_whole
 from .figures import draw_figures
-from .page import render_page
+from .page import CAPTIONS, render_page
 from .results import arrays_of, check_folder, to_json
 
 __all__ = ["write_report"]
@@ -36,14 +36,21 @@ def write_report(comparison: Any, folder: Any = "geomnet-compare") -> Path:
     arrays = io.BytesIO()
     np.savez_compressed(arrays, **arrays_of(comparison))  # type: ignore[arg-type]
     contents = {
-        Path("results.json"): to_json(comparison.as_dict()).encode(),
+        Path("results.json"): _encoded(to_json(comparison.as_dict())),
         Path("paths.npz"): arrays.getvalue(),
         **{Path("figures", f"{name}.png"): png for name, png in figures.items()},
-        Path("report.html"): render_page(comparison, figures).encode(),
+        Path("report.html"): _encoded(render_page(comparison, figures)),
     }
     for name, content in contents.items():
         write_whole(folder / name, partial(_put, content), name="out")
+    for stale in CAPTIONS.keys() - figures.keys():  # an earlier report's, which this one has not
+        (folder / "figures" / f"{stale}.png").unlink(missing_ok=True)
     return folder / "report.html"
+
+
+def _encoded(text: str) -> bytes:
+    """UTF-8; bytes of a file's name that are no text are written as escapes."""
+    return text.encode(errors="backslashreplace")
 
 
 def _put(content: bytes, file: BinaryIO) -> None:

@@ -7,7 +7,6 @@ geodesic from the identity to the target in every metric, and measure every path
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,232 +14,30 @@ import numpy as np
 from tqdm import tqdm
 
 from .. import datasets
-from .._version import __version__
 from ..curve import Curve
 from ..errors import (
     ConvergenceError,
     InputError,
-    check_choice,
-    check_integer,
-    check_positive,
 )
 from ..geodesics import Geodesic, geodesic
 from ..kernels import radial_kernel
 from ..likelihoods import Categorical, Gaussian, Likelihood
 from ..metrics import EnergyMetric, FisherRaoMetric, L2Metric, Metric
-from ..networks import Fit, Network, Readout, TanhField, train
+from ..networks import Network, Readout, TanhField, train
 from ..sample import Sample
 from ..space import FunctionSpace
+from .options import METRICS, NAMES, NETWORK, Options
+from .outcome import Comparison
 
-__all__ = ["METRICS", "Comparison", "Options", "compare"]
+__all__ = ["METRICS", "NAMES", "Comparison", "Options", "compare"]
 
-METRICS = ("l2", "energy", "fisher-rao")
-NAMES = {"l2": "L2", "energy": "energy", "fisher-rao": "Fisher–Rao", "network": "network"}
-"""How metrics and paths are called in front of people."""
-NETWORK = "network"
 WIDTH_FACTORS = (0.5, 0.71, 1.0, 1.41, 2.0)
 RIDGE_FACTORS = (0.01, 0.1, 1.0, 10.0, 100.0)
 FIELD_WIDTH = 32
+MANY_CLASSES = 10
+"""So many classes are taken of any sample; more than that only up to one for every two points."""
 STEP_LIMIT = 0.7
 """Lipschitz bound of a layer's step in training: below 1, so the network is a diffeomorphism."""
-
-
-@dataclass(frozen=True)
-class Options:
-    """What a comparison is asked for; see :func:`compare`."""
-
-    data: str = "digits"
-    target: str | None = None
-    metrics: tuple[str, ...] = METRICS
-    kernel: str = "matern32"
-    width: float | None = None
-    nugget: float = 0.0
-    ridge: float | None = None
-    n: int = 256
-    depth: int = 8
-    steps: int = 16
-    seed: int = 0
-    seeds: int = 1
-    label_column: str | None = None
-
-    def __post_init__(self) -> None:
-        check_integer("n", self.n, least=2)
-        check_integer("depth", self.depth, least=1)
-        check_integer("steps", self.steps, least=8, multiple_of=4)
-        check_integer("seed", self.seed, least=0)
-        check_integer("seeds", self.seeds, least=1)
-        if not self.metrics:
-            raise InputError(f"metrics: name at least one of {', '.join(METRICS)}")
-        for name in self.metrics:
-            check_choice("metrics", name, METRICS)
-        if len(set(self.metrics)) < len(self.metrics):
-            raise InputError(f"metrics: {', '.join(self.metrics)} names one twice")
-        radial_kernel(self.kernel, self.width)
-        check_positive("nugget", self.nugget, zero=True)
-        if self.ridge is not None:
-            check_positive("ridge", self.ridge)
-
-    def command(self) -> str:
-        """Return the command line that repeats the comparison."""
-        import shlex
-
-        words = ["geomnet", "compare", self.data]
-        default = Options()
-        for name in self.__dataclass_fields__:
-            value = getattr(self, name)
-            if name == "data" or value == getattr(default, name):
-                continue
-            text = ",".join(value) if name == "metrics" else str(value)
-            words += [f"--{name.replace('_', '-')}", text]
-        return shlex.join(words)
-
-
-@dataclass(eq=False)
-class Comparison:
-    """Everything one comparison found.
-
-    Attributes
-    ----------
-    options : Options
-    sample : Sample
-    heldout : Sample or None
-    target_name : str
-        What the target is, in words.
-    metrics : dict of str to Metric
-    geodesics : dict of str to Geodesic
-        By metric; those that did not converge too, with the certificate that says so.
-    network, fit : Network and Fit, or None
-        The trained network, where the target is the map it learned.
-    network_curve : Curve or None
-    lengths : dict of str to dict of str to float
-        Length of every path (first key) in every metric (second key).
-    speeds : dict of str to dict of str to ndarray
-        Speed on every segment, likewise.
-    sensitivity : dict
-        Excess of the network (or of the straight line) over kernel widths and ridges.
-    notes, problems : list of str
-        What a reader should know; what went wrong.
-    runs : list of dict
-        Distance and excess for each seed.
-    seconds : float
-    """
-
-    options: Options
-    sample: Sample
-    heldout: Sample | None
-    target_name: str
-    metrics: dict[str, Metric]
-    geodesics: dict[str, Geodesic] = field(default_factory=dict)
-    network: Network | None = None
-    fit: Fit | None = None
-    network_curve: Curve | None = None
-    lengths: dict[str, dict[str, float]] = field(default_factory=dict)
-    speeds: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
-    sensitivity: dict[str, Any] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
-    runs: list[dict[str, Any]] = field(default_factory=list)
-    seconds: float = 0.0
-
-    @property
-    def ok(self) -> bool:
-        """True where every geodesic converged and no shorter path was found."""
-        return not self.problems
-
-    @property
-    def curves(self) -> dict[str, Curve]:
-        """Every path as a curve, the network's last."""
-        curves = {name: geo.curve for name, geo in self.geodesics.items()}
-        if self.network_curve is not None:
-            curves[NETWORK] = self.network_curve
-        return curves
-
-    @property
-    def lower_bounds(self) -> dict[str, float]:
-        """Closed distances that no path can pass, for the metrics that have one."""
-        return {
-            name: float(metric.closed_distance(geo.path[0], geo.path[-1]))
-            for name, geo in self.geodesics.items()
-            if isinstance(metric := self.metrics[name], FisherRaoMetric)
-        }
-
-    @property
-    def excess(self) -> dict[str, float]:
-        """Length of the network over the distance, by metric; NaN without a network."""
-        if NETWORK not in self.lengths:
-            return dict.fromkeys(self.geodesics, float("nan"))
-        return {
-            name: self.lengths[NETWORK][name] / geo.distance if geo.distance else float("nan")
-            for name, geo in self.geodesics.items()
-        }
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the results as plain numbers, for JSON."""
-        network = None
-        if self.network is not None and self.fit is not None:
-            bounds = self.network.step_lipschitz(self.fit.theta)
-            network = {
-                "depth": self.network.depth,
-                "parameters": self.network.n_parameters
-                + self.fit.readout.weight.size
-                + self.fit.readout.bias.size,
-                "train_accuracy": self.fit.train_accuracy,
-                "heldout_accuracy": self.fit.heldout_accuracy,
-                "step_lipschitz": None if bounds is None else float(bounds.max()),
-                "invertible": self.network.is_invertible(self.fit.theta),
-            }
-        labels = self.sample.labels
-        return {
-            "metrics": list(self.geodesics),
-            "paths": list(self.curves),
-            "length": self.lengths,
-            "distance": {name: geo.distance for name, geo in self.geodesics.items()},
-            "lower_bound": self.lower_bounds,
-            "excess": self.excess,
-            "certificate": {
-                name: geo.certificate.as_dict() for name, geo in self.geodesics.items()
-            },
-            "network": network,
-            "data": {
-                "name": self.sample.name,
-                "n": self.sample.n,
-                "dim": self.sample.dim,
-                "heldout": 0 if self.heldout is None else self.heldout.n,
-                "classes": None if labels is None else len(np.unique(labels)),
-                "target": self.target_name,
-                "notes": list(self.sample.notes),
-            },
-            "metric_details": {name: repr(metric) for name, metric in self.metrics.items()},
-            "method": {name: geo.method for name, geo in self.geodesics.items()},
-            "status": {name: geo.status for name, geo in self.geodesics.items()},
-            "sensitivity": self.sensitivity,
-            "runs": self.runs,
-            "spread": self.spread,
-            "notes": self.notes,
-            "problems": self.problems,
-            "options": {**self.options.__dict__, "metrics": list(self.options.metrics)},
-            "command": self.options.command(),
-            "seconds": self.seconds,
-            "version": __version__,
-            "seed": self.options.seed,
-        }
-
-    @property
-    def spread(self) -> dict[str, dict[str, float]]:
-        """Mean and standard deviation of distance and excess over the seeds, by metric."""
-        spread = {}
-        for name in self.geodesics:
-            row = {}
-            for what in ("distance", "excess"):
-                values = np.array([run[what][name] for run in self.runs], dtype=float)
-                row[f"{what}_mean"] = float(values.mean()) if len(values) else float("nan")
-                row[f"{what}_sd"] = float(values.std(ddof=1)) if len(values) > 1 else float("nan")
-            spread[name] = row
-        return spread
-
-    def __repr__(self) -> str:
-        excess = ", ".join(f"{name}: {value:.3f}" for name, value in self.excess.items())
-        return f"Comparison({self.sample!r}, excess=({excess}), ok={self.ok})"
 
 
 def compare(data: str | Path | Sample = "digits", **options: Any) -> Comparison:
@@ -339,6 +136,11 @@ def _compare_once(options: Options, given: Sample | None, seed: int, bar: Any) -
             assert sample.target is not None
             target, target_name = sample.target, "the map given in the file"
         likelihood, readout = _readout_of(sample, target, heldout)
+    if np.abs(target - sample.points).max() <= 1e-12 * np.abs(sample.points).max():
+        raise InputError(
+            "target: it leaves every point where it is, so there is no path to judge; give a "
+            "target that moves some point"
+        )
     space = FunctionSpace(sample)
     metrics: dict[str, Metric] = {}
     for name in options.metrics:
@@ -358,13 +160,16 @@ def _compare_once(options: Options, given: Sample | None, seed: int, bar: Any) -
         network=network,
         fit=fit,
         network_curve=curve,
+        given=given is not None,
     )
     result.notes += _notes(result, likelihood)
     for name, metric in metrics.items():
         bar.set_postfix_str(f"{name} geodesic")
         geo = _solve(metric, space.identity, target, curve, options.steps)
         if not geo.certificate.converged:
-            result.problems.append(f"{name}: did not converge: {geo.status}")
+            result.problems.append(
+                f"{name}: did not converge: {geo.status} (of the comparison: steps, --steps)"
+            )
         elif geo.n_steps > options.steps:
             result.notes.append(
                 f"{options.steps} steps did not resolve the {NAMES[name]} geodesic; "
@@ -399,20 +204,21 @@ def _solve(
 
 
 def _load(options: Options, given: Sample | None, seed: int) -> tuple[Sample, Sample | None]:
+    target = None
+    if options.target not in (None, "trained", "swirl"):
+        path = Path(str(options.target))
+        if path.suffix.lower() != ".npz":
+            raise InputError(
+                f"target: expected trained, swirl or an NPZ file, got {options.target!r}"
+            )
+        if not datasets.is_file(path):
+            raise InputError(f"target: no file {str(options.target)!r}")
+        target = datasets.read_npz(path, "target")["target"]
     if given is not None:
-        sample: Sample = given.merge_duplicates()
+        whole = given if target is None else given.replace(target=target)
+        sample: Sample = whole.merge_duplicates()
         heldout = None
     else:
-        target = None
-        if options.target not in (None, "trained", "swirl"):
-            path = Path(options.target or "")
-            if path.suffix.lower() != ".npz":
-                raise InputError(
-                    f"target: expected trained, swirl or an NPZ file, got {options.target!r}"
-                )
-            if not path.is_file():
-                raise InputError(f"target: no file {options.target!r}")
-            target = datasets.read_npz(path, "target")["target"]
         sample, heldout = datasets.load_split(
             options.data, n=options.n, seed=seed, label_column=options.label_column, target=target
         )
@@ -421,9 +227,10 @@ def _load(options: Options, given: Sample | None, seed: int) -> tuple[Sample, Sa
         if heldout is not None and heldout.labels is not None:
             together.append(heldout.labels)
         classes, codes = np.unique(np.concatenate(together), return_inverse=True)
-        if len(classes) > sample.n // 2 and classes.dtype.kind == "f":
+        few = 0 if classes.dtype.kind == "f" else MANY_CLASSES
+        if len(classes) > max(few, sample.n // 2):
             raise InputError(
-                f"labels: {len(classes)} different numbers for {sample.n} points are no classes; "
+                f"labels: {len(classes)} different ones for {sample.n} points are no classes; "
                 "leave the label column out, or bin it"
             )
         codes = codes.reshape(-1)
