@@ -25,8 +25,11 @@ SIZES = (32, 64, 128, 256, 512, 1024)
 ALL = 1797
 N_STEPS = 16
 FIT_FROM = 128
-BUDGET = 2.0
-"""Seconds spent on each figure, but at least three calls."""
+ROUNDS = 3
+"""All sizes in turn, so that a busy moment of the machine spoils no size."""
+
+BUDGET = 0.7
+"""Seconds spent on each figure in a round, but at least two calls."""
 
 QUANTITIES = {
     "gradient": "energy and gradient",
@@ -39,13 +42,13 @@ def repeated(call: Any) -> list[float]:
     """Timings of a call, after one to warm up."""
     call()
     times = [seconds(call)]
-    while len(times) < 3 or (sum(times) < BUDGET and len(times) < 200):
+    while len(times) < 2 or (sum(times) < BUDGET and len(times) < 200):
         times.append(seconds(call))
     return times
 
 
-def measure_size(n: int) -> dict[str, Any]:
-    """Timings at one number of points."""
+def measure_size(n: int) -> dict[str, list[float]]:
+    """Timings of one round at one number of points."""
     import numpy as np
 
     import geomnet as gn
@@ -73,14 +76,7 @@ def measure_size(n: int) -> dict[str, Any]:
     repeated(first_product)
     state = energy.linearise(path)
     product_times = repeated(lambda: state.hessian_product(direction))
-    times = {"gradient": gradient_times, "first_product": both[1:], "product": product_times}
-    return {
-        "n": n,
-        "dim": x.shape[1],
-        "calls": {name: len(found) for name, found in times.items()},
-        "median": {name: statistics.median(found) for name, found in times.items()},
-        **{name: min(found) for name, found in times.items()},
-    }
+    return {"gradient": gradient_times, "first_product": both[1:], "product": product_times}
 
 
 def slopes(rows: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
@@ -119,8 +115,8 @@ def plot(rows: list[dict[str, Any]], fits: dict[str, Any], cpu: str) -> None:
         axes.loglog(n, values, mark + "-", color=colour, ms=5, lw=1.6, label=label)
     top = max(rows[-1][name] for name in QUANTITIES)
     low = rows[-1]["product"]
-    guide = n[n >= FIT_FROM]
-    for power, level in ((3, top * 1.9), (2, low / 1.9)):
+    guide = n[-3:]
+    for power, level in ((3, top * 3), (2, low / 1.8)):
         axes.loglog(guide, level * (guide / n[-1]) ** power, "--", color="0.6", lw=1)
         axes.annotate(
             f"$n^{power}$",
@@ -155,10 +151,22 @@ def main() -> None:
     arguments = parser.parse_args()
     run_with_threads(1)
     busy = busy_share()
-    rows = []
-    for n in SIZES + ((ALL,) if arguments.full else ()):
-        rows.append(measure_size(n))
-        print(f"n = {n} done", flush=True)
+    sizes = SIZES + ((ALL,) if arguments.full else ())
+    times: dict[int, dict[str, list[float]]] = {n: {q: [] for q in QUANTITIES} for n in sizes}
+    for k in range(ROUNDS):
+        for n in sizes:
+            for name, found in measure_size(n).items():
+                times[n][name] += found
+        print(f"round {k + 1} of {ROUNDS} done", flush=True)
+    rows = [
+        {
+            "n": n,
+            "calls": {name: len(found) for name, found in times[n].items()},
+            "median": {name: statistics.median(found) for name, found in times[n].items()},
+            **{name: min(found) for name, found in times[n].items()},
+        }
+        for n in sizes
+    ]
     fits = slopes(rows)
     where = environment()
     print()

@@ -11,11 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from .errors import ConvergenceError, InputError
+from .errors import ConvergenceError, InputError, check_array
 from .geodesics import Geodesic, geodesic
 from .metrics import Metric
 
 __all__ = ["Check", "CheckReport", "check_geodesic", "check_metric"]
+
+EIGENVALUE_LIMIT = 128
+"""Largest n·d for which positivity is read off the eigenvalues, not off random vectors."""
 
 
 @dataclass(frozen=True)
@@ -100,26 +103,41 @@ def check_metric(
     space = metric.space
     if points is None:
         points = np.stack([space.random_point(seed=rng) for _ in range(n_points)])
-    x = np.asarray(points, dtype=np.float64)
-    u, v, w = (rng.normal(size=x.shape) for _ in range(3))
+    x = check_array("points", points, shape=(None, *space.shape))
+    # vectors of the size of the sample's spread: laws hold in any units
+    spread = float(x.std(axis=(0, 1)).max()) or 1.0
+    u, v, w = (spread * rng.normal(size=x.shape) for _ in range(3))
     inner, checks = metric.inner_product, []
 
     def add(law: str, error: Any, scale: Any, tolerance: float) -> None:
         size = float(np.max(np.abs(scale))) or 1.0
         checks.append(Check(law, float(np.max(np.abs(error))) / size, tolerance))
 
-    uv, uu, vv = inner(u, v, x), inner(u, u, x), inner(v, v, x)
-    size = np.sqrt(uu * vv)
+    def report() -> CheckReport:
+        return CheckReport(f"check_metric({metric!r})", tuple(checks))
+
+    uv, uu, vv = (np.asarray(inner(a, b, x)) for a, b in ((u, v), (u, u), (v, v)))
+    size = np.sqrt(np.abs(uu * vv))
     add("symmetric: <u,v> = <v,u>", uv - inner(v, u, x), size, 1e-9)
     mixed = inner(2.0 * u - 3.0 * w, v, x) - 2.0 * uv + 3.0 * inner(w, v, x)
     add("bilinear: <2u-3w,v> = 2<u,v> - 3<w,v>", mixed, size, 1e-9)
-    checks.append(Check("positive: <u,u> > 0", float((uu <= 0).sum()), 0.0))
     one_by_one = np.array([inner(a, b, p) for a, b, p in zip(u, v, x)])
-    add("batched as one by one", uv - one_by_one, size, 1e-9)
+    batched = np.inf if uv.shape != (len(x),) else uv - one_by_one
+    add("batched as one by one", batched, size, 1e-9)
+    if uv.shape != (len(x),):
+        return report()  # what follows needs values point by point
+    not_positive = int((~(uu > 0)).sum())
     flat = metric.flat(u, x)
     add("flat: flat(u).v = <u,v>", np.sum(flat * v, axis=(-2, -1)) - uv, size, 1e-8)
+    if x[0].size <= EIGENVALUE_LIMIT:
+        dense = metric._dense(x)
+        values = np.linalg.eigvalsh(dense + np.swapaxes(dense, -1, -2))
+        not_positive += int((values <= 1e-15 * np.abs(values).max(axis=-1, keepdims=True)).sum())
+    checks.append(Check("positive: <u,u> > 0", float(not_positive), 0.0))
+    if not_positive:
+        return report()  # no sharp, and no path to take steps on
     add("sharp(flat(u)) = u", metric.sharp(flat, x) - u, u, 1e-6)
-    h = 1e-5 * max(1.0, float(np.abs(x).max()))
+    h = 1e-5
     slope = (inner(u, u, x + h * v) - inner(u, u, x - h * v)) / (2 * h)
     q = metric.quadratic_gradient(u, x)
     scale = np.maximum(np.abs(slope), uu)
@@ -137,7 +155,7 @@ def check_metric(
     add("squared_step -> <u,u>", near - uu, uu, 1e-1)
     add("squared_step of second degree", tiny - 1.0, 1.0, 1e-2)
     _check_steps(metric, start, end, v, w, add)
-    return CheckReport(f"check_metric({metric!r})", tuple(checks))
+    return report()
 
 
 def _check_steps(
@@ -151,7 +169,7 @@ def _check_steps(
         steps.squared,
         1e-9,
     )
-    h = 1e-3 * float(np.abs(end - start).max())
+    h = 1e-3 * float(np.abs(end - start).max() / np.abs(v).max())
 
     def moved(t: float) -> tuple[np.ndarray, np.ndarray]:
         return start + t * v, end + t * w
@@ -196,11 +214,17 @@ def check_geodesic(geo: Geodesic, *, seed: int = 0) -> CheckReport:
     >>> bool(gn.check_geodesic(geo))
     True
     """
+    if not isinstance(geo, Geodesic):
+        raise InputError(f"geo: expected a gn.Geodesic, got {geo!r}")
     metric = geo.metric
     if metric is None:
         raise InputError("geo: has no metric (it was loaded from a file); solve it anew")
     path, n = geo.path, geo.n_steps
     checks: list[Check] = []
+    if np.array_equal(path[0], path[-1]):
+        longest = max(geo.distance, geo.length, geo.energy, float(np.ptp(path, axis=0).max()))
+        checks.append(Check("equal ends: nothing moves", longest, 0.0))
+        return CheckReport(f"check_geodesic({geo.method})", tuple(checks))
     allowed = 10 * geo.error_estimate + 1e-7 * geo.distance
     scale = geo.distance or 1.0
 
@@ -210,8 +234,9 @@ def check_geodesic(geo: Geodesic, *, seed: int = 0) -> CheckReport:
     rng = np.random.default_rng(seed)
     bump = rng.normal(size=path.shape) * np.sin(np.pi * np.linspace(0, 1, n + 1))[:, None, None]
     bump *= 1e-3 * np.abs(path[-1] - path[0]).max() / np.abs(bump).max()
-    up, down = energy(path + bump), energy(path - bump)
-    rise = 0.5 * (up + down) - geo.energy
+    level, up, down = energy(path), energy(path + bump), energy(path - bump)
+    rise = 0.5 * (up + down) - level
+    checks.append(Check("energy as recorded", abs(level / geo.energy - 1), 1e-6))
     checks.append(
         Check(
             "energy stationary under a random bump",
@@ -220,10 +245,14 @@ def check_geodesic(geo: Geodesic, *, seed: int = 0) -> CheckReport:
         )
     )
     if geo.certificate.locally_shortest:
-        checks.append(Check("energy rises under a random bump", max(0.0, -rise / geo.energy), 0.0))
+        checks.append(Check("energy rises under a random bump", max(0.0, -rise / level), 0.0))
     variation = geo.certificate.speed_variation
     surplus = geo.energy / geo.length**2 - 1 if geo.length else 0.0
     checks.append(Check("energy = length² (constant speed)", abs(surplus), variation**2 + 1e-12))
+    speed = float(metric.norm(geo.initial_velocity, path[0]))
+    checks.append(
+        Check("norm of the initial velocity = distance", abs(speed / scale - 1), variation + 1e-6)
+    )
     try:
         back = geodesic(
             metric, path[-1], path[0], n, initial_path=path[::-1], certify_index=False

@@ -16,6 +16,7 @@ __all__ = [
     "InputError",
     "SingularKernelError",
     "check_array",
+    "check_batches",
     "check_choice",
     "check_integer",
     "check_positive",
@@ -110,6 +111,34 @@ def check_array(
             "drop or impute them first"
         )
     return array
+
+
+def check_batches(shape: tuple[int, ...], **arrays: Any) -> list[np.ndarray]:
+    """Return arrays of one batch of states, or say what is wrong with them.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Of one state; it must end the shape of every array.
+    **arrays : array_like, shape (..., *shape)
+        By name; their leading axes broadcast.
+
+    Returns
+    -------
+    list of ndarray, each of shape (..., *shape)
+    """
+    checked = {name: check_array(name, value) for name, value in arrays.items()}
+    for name, array in checked.items():
+        if array.shape[max(0, array.ndim - len(shape)) :] != shape:
+            want = ", ".join(map(str, shape))
+            raise InputError(f"{name}: expected shape (..., {want}), got {array.shape}")
+    try:
+        return [np.array(array) for array in np.broadcast_arrays(*checked.values())]
+    except ValueError:
+        shapes = " and ".join(f"{array.shape}" for array in checked.values())
+        raise InputError(
+            f"{', '.join(checked)}: leading axes of shapes {shapes} do not broadcast"
+        ) from None
 
 
 def check_integer(name: str, value: Any, *, least: int, multiple_of: int = 1) -> int:

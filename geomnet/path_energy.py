@@ -105,12 +105,26 @@ class MidpointSteps(Steps):
 
 
 class SumOfSteps(Steps):
-    """Σ_j a_j s_j over metrics; preconditioned by the term that holds most of the energy."""
+    """Σ_j a_j s_j over metrics; preconditioned by the term whose ♯ is nearest to the sum's."""
 
     def __init__(self, terms: Sequence[tuple[float, Steps]]) -> None:
         self.terms = list(terms)
         self.squared = np.sum([a * s.squared for a, s in self.terms], axis=0)
-        self._lead = max(self.terms, key=lambda term: term[0] * term[1].squared.sum())
+
+    @cached_property
+    def _lead(self) -> tuple[float, Steps]:
+        """The term with the least trace of ♯_jG, probed by random signs; G is the sum's metric.
+
+        As G is at least each term, every trace is at least the number of unknowns; the stiffest
+        term comes nearest. A step that opens at both ends by half of v has ♭v in its gradients.
+        """
+        if len(self.terms) == 1:
+            return self.terms[0]
+        shape = self.terms[0][1].gradients()[0].shape
+        signs = np.random.default_rng(0).choice([-1.0, 1.0], size=shape)
+        pull, push = self.hessian_product(-0.5 * signs, 0.5 * signs)
+        image = push - pull
+        return min(self.terms, key=lambda term: np.vdot(signs, term[1].sharp(image)) / term[0])
 
     def _sum(
         self, pairs: Iterable[tuple[float, tuple[np.ndarray, np.ndarray]]]

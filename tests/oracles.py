@@ -4,11 +4,14 @@ Slow and independent of geomnet's own formulas; what they need of a geomnet obje
 its parameters, nothing it computes.
 """
 
+from functools import lru_cache
 from itertools import product
 
 import autograd
 import autograd.numpy as anp
 import numpy as np
+from scipy.integrate import quad, solve_ivp
+from scipy.optimize import minimize
 
 import geomnet as gn
 
@@ -202,3 +205,129 @@ def network_states(step, field_at, theta, points):
             path.append(step(lambda x, layer=layer: field_at(layer, x), path[-1], 1 / len(theta)))
         paths.append(path)
     return np.swapaxes(np.array(paths), 0, 1)
+
+
+# -- metrics ----------------------------------------------------------------------------------
+
+
+def inner_product(metric, u, v, x):
+    """Inner product at one map from its definition, point by point; a user's is its own."""
+    weights = metric.space.sample.weights
+    if type(metric) is gn.L2Metric:
+        return sum(w * a @ b for w, a, b in zip(weights, u, v))
+    if type(metric) is gn.EnergyMetric:
+        matrix = kernel_matrix(metric.kernel, x, x) + metric.nugget * np.eye(len(x))
+        inverse = np.linalg.inv(matrix)
+        return sum(inverse[i, j] * u[i] @ v[j] for i in range(len(x)) for j in range(len(x)))
+    if type(metric) is gn.FisherRaoMetric:
+        weight, total = metric.readout.weight, 0.0
+        for w, a, b, z in zip(weights, u, v, readout(metric, x)):
+            fisher = _fisher_at(metric.likelihood, tuple(z))
+            total += w * ((weight @ a) @ fisher @ (weight @ b) + metric.ridge * a @ b)
+        return total
+    if hasattr(metric, "terms"):
+        return sum(a * inner_product(m, u, v, x) for a, m in metric.terms)
+    return metric.inner_product(u, v, x)
+
+
+@lru_cache(maxsize=64)
+def _fisher_at(likelihood, z):
+    return fisher_matrix(likelihood, np.array(z))
+
+
+def readout(metric, x):
+    """Parameters of the likelihood, one point after the other."""
+    weight, bias = metric.readout.weight, metric.readout.bias
+    return [weight @ point + bias for point in x]
+
+
+def metric_matrix(metric, x):
+    """Matrix of a metric at one map, (nd, nd), entry by entry."""
+    units = np.eye(x.size).reshape((x.size, *x.shape))
+    return np.array([[inner_product(metric, a, b, x) for b in units] for a in units])
+
+
+def squared_step(metric, start, end):
+    """Squared step of one segment: the likelihood's distance, or the midpoint rule."""
+    if type(metric) is gn.FisherRaoMetric:
+        pairs = zip(metric.space.sample.weights, readout(metric, start), readout(metric, end))
+        closed = sum(w * squared_distance(metric.likelihood, a, b) for w, a, b in pairs)
+        moved = sum(w * step @ step for w, step in zip(metric.space.sample.weights, end - start))
+        return closed + metric.ridge * moved
+    if hasattr(metric, "terms"):
+        return sum(a * squared_step(m, start, end) for a, m in metric.terms)
+    return inner_product(metric, end - start, end - start, (start + end) / 2)
+
+
+def path_energy(metric, path):
+    """Discrete energy of a path, N Σ_k s(Z_k, Z_{k+1}), step by step."""
+    steps = [squared_step(metric, path[k], path[k + 1]) for k in range(len(path) - 1)]
+    return len(steps) * sum(steps)
+
+
+def stiffness(metric, path):
+    """Frozen-metric stiffness 2N DᵀGD on the interior states, dense, segment by segment."""
+    n_steps, size = len(path) - 1, path[0].size
+    matrix = np.zeros(((n_steps + 1) * size, (n_steps + 1) * size))
+    for k in range(n_steps):
+        frozen = 2 * n_steps * metric_matrix(metric, (path[k] + path[k + 1]) / 2)
+        here, there = slice(k * size, (k + 1) * size), slice((k + 1) * size, (k + 2) * size)
+        matrix[here, here] += frozen
+        matrix[there, there] += frozen
+        matrix[here, there] -= frozen
+        matrix[there, here] -= frozen
+    return matrix[size:-size, size:-size]
+
+
+def path_gradient(metric, path):
+    """Gradient of the path energy in the interior states, by differences of adjoining steps."""
+    n_steps = len(path) - 1
+
+    def adjoining(k):
+        return lambda z: squared_step(metric, path[k - 1], z) + squared_step(metric, z, path[k + 1])
+
+    return n_steps * np.array(
+        [numerical_gradient(adjoining(k), path[k]) for k in range(1, n_steps)]
+    )
+
+
+def least_energy_path(metric, start, end, n_steps):
+    """Minimise the path energy from the straight line by scipy's BFGS.
+
+    In coordinates in which the stiffness of the line is the identity, for fewer iterations.
+    """
+    line = np.linspace(start, end, n_steps + 1)
+    root = np.linalg.cholesky(stiffness(metric, line))
+
+    def path(y):
+        moved = np.linalg.solve(root.T, y).reshape(line[1:-1].shape)
+        return np.concatenate([line[:1], line[1:-1] + moved, line[-1:]])
+
+    found = minimize(
+        lambda y: path_energy(metric, path(y)),
+        np.zeros(line[1:-1].size),
+        jac=lambda y: np.linalg.solve(root, path_gradient(metric, path(y)).ravel()),
+        method="BFGS",
+        options={"gtol": 1e-9},
+    )
+    return path(found.x)
+
+
+def hamiltonian_flow(metric, point, momentum):
+    """Solve Hamilton's equations over [0, 1] by scipy's explicit Runge–Kutta method of order 8."""
+    shape, size = point.shape, point.size
+
+    def slope(_, both):
+        x, p = both[:size].reshape(shape), both[size:]
+        velocity = np.linalg.solve(metric_matrix(metric, x), p).reshape(shape)
+        force = numerical_gradient(lambda x: inner_product(metric, velocity, velocity, x), x) / 2
+        return np.concatenate([velocity.ravel(), force.ravel()])
+
+    both = np.concatenate([point.ravel(), momentum.ravel()])
+    end = solve_ivp(slope, (0, 1), both, method="DOP853", rtol=1e-10, atol=1e-11).y[:, -1]
+    return end[:size].reshape(shape), end[size:].reshape(shape)
+
+
+def line_length(speed, start, end):
+    """Length of an interval of the line whose unit vectors have the given lengths."""
+    return quad(speed, start, end, epsabs=1e-13, epsrel=1e-13, limit=400)[0]

@@ -668,7 +668,9 @@ def test_a_real_interruption_of_the_work(tmp_path):
         env=environment(),
     )
     try:
-        while not (tmp_path / "training").exists() and child.poll() is None:
+        for _ in range(3000):
+            if (tmp_path / "training").exists() or child.poll() is not None:
+                break
             time.sleep(0.02)
         child.send_signal(signal.SIGINT)
         output, error = child.communicate(timeout=60)

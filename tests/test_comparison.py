@@ -587,6 +587,9 @@ def test_seeds_repeat_the_comparison_and_report_the_spread():
 
 
 def test_one_seed_has_no_spread():
+    (run,) = case("trained").runs
+    assert run["distance"] == {n: geo.distance for n, geo in case("trained").geodesics.items()}
+    assert run["excess"] == case("trained").excess
     spread = case("trained").spread["l2"]
     assert spread["excess_mean"] == case("trained").excess["l2"]
     assert np.isnan(spread["excess_sd"])

@@ -435,6 +435,15 @@ def test_the_page_tells_the_accuracies(trained):
         assert f"{100 * trained.results['network'][accuracy]:.1f} %" in text
 
 
+def test_notes_are_escaped(swirled, tmp_path, sketches):
+    sample, note = swirled.sample.noted("<b>'ours'</b> &amp;"), "<script>alert(2)</script>"
+    report = written(tmp_path, dataclasses.replace(swirled, sample=sample, notes=[note]))
+    page = Page(report.html)
+    assert note in page.text
+    assert "<b>'ours'</b> &amp;" in page.text
+    assert "script" not in {tag for tag, _ in page.tags}
+
+
 def test_problems_are_loud_and_escaped(swirled, tmp_path, sketches):
     assert "care" not in Page(written(tmp_path, swirled).html).text
     problem = "l2: a shorter path was <found>: <script>alert(1)</script>"

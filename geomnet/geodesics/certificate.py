@@ -28,7 +28,7 @@ class Certificate:
     converged : bool
         The gradient norm passes its tolerance at all three step counts, and the speed variation
         halves at least from N/2 to N steps (it is O(h²)), or is below 5 %, where it changes the
-        length by less than 0.13 %.
+        length by less than 0.13 %, and the error estimate is finite.
     gradient_norm : float
         √(gᵀM⁻¹g/E), at the finest step count.
     tolerance : float
@@ -79,7 +79,7 @@ class Certificate:
         )
 
 
-def richardson(lengths: list[float]) -> tuple[float, float, float | None]:
+def richardson(lengths: list[float]) -> tuple[float, float, float | None, bool]:
     """Extrapolate lengths at N/4, N/2, N of a method of order 2.
 
     Returns
@@ -90,21 +90,24 @@ def richardson(lengths: list[float]) -> tuple[float, float, float | None]:
         Difference to the Richardson value of the first two, in the regime of order 2 about 15
         times the error; outside of it four times the larger of both changes.
     observed_order : float or None
+    settled : bool
+        Whether the changes are those of order 2, or rounding. Where they are not, what is left
+        may be more than any multiple of them.
     """
     coarse, middle, fine = lengths
     first, last = middle - coarse, fine - middle
     rounding = 1e-11 * abs(fine)
     if max(abs(first), abs(last)) <= rounding:
-        return fine, max(abs(first), abs(last), 4e-16 * abs(fine)), None
+        return fine, max(abs(first), abs(last), 4e-16 * abs(fine)), None, True
     distance = fine + last / 3
     estimate = abs(distance - (middle + first / 3))
     order = None
     if abs(last) > rounding and first * last > 0:
         order = float(np.log2(first / last))
-    if order is None or not 1.5 <= order <= 2.7:
-        # not yet in the regime of order 2: what is left may be several times the last change
+    settled = order is not None and 1.5 <= order <= 2.7
+    if not settled:
         estimate = max(estimate, 4 * abs(first), 4 * abs(last))
-    return distance, max(estimate, rounding), order
+    return distance, max(estimate, rounding), order, settled
 
 
 def lowest_eigenvalue(

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import check_batches
 from .solution import Method
 from .solve import geodesic
 
@@ -40,10 +41,8 @@ class LogSolver:
 
     def log(self, point: Any, base_point: Any) -> np.ndarray:
         """Initial velocity of the geodesic from `base_point` to `point`, (..., n, d)."""
-        ends, starts = np.broadcast_arrays(
-            np.asarray(point, dtype=np.float64), np.asarray(base_point, dtype=np.float64)
-        )
         shape = self.space.shape
+        ends, starts = check_batches(shape, point=point, base_point=base_point)
         found = [
             geodesic(
                 self.space.metric,

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ConvergenceError, check_integer
+from ..errors import ConvergenceError, check_batches, check_integer
 
 __all__ = ["exponential", "hamiltonian_flow"]
 
@@ -28,7 +28,7 @@ def hamiltonian_flow(
     metric : Metric
         Asked for ``hamiltonian_field(point, momentum)``.
     point, momentum : ndarray, shape (..., n, d)
-        The start.
+        The start; leading axes broadcast.
     n_steps : int
 
     Returns
@@ -37,7 +37,7 @@ def hamiltonian_flow(
     """
     n_steps = check_integer("n_steps", n_steps, least=1)
     h = 1.0 / n_steps
-    x, p = np.array(point, dtype=np.float64), np.array(momentum, dtype=np.float64)
+    x, p = check_batches(metric.space.shape, point=point, momentum=momentum)
     points, momenta = [x], [p]
     for _ in range(n_steps):
         v1, f1 = metric.hamiltonian_field(x, p)
@@ -61,7 +61,7 @@ def exponential(
     tangent_vec, base_point : ndarray, shape (..., n, d)
     n_steps : int, optional
         By default the number doubles from 8 until the end moves by less than 1e-7 of the largest
-        entry of the way there; extrapolating the last two leaves some 1e-9.
+        entry of the way there (or by rounding); extrapolating the last two leaves some 1e-9.
 
     Raises
     ------
@@ -74,13 +74,15 @@ def exponential(
     scale = np.max(np.abs(tangent_vec), initial=0.0)
     if scale == 0:
         return np.array(base_point)
+    # a short way is good to the rounding of the place it starts from
+    goal = 1e-7 * scale + 1e-14 * np.max(np.abs(base_point))
     steps, end, change = 8, None, np.inf
     while steps <= MAX_STEPS:
         with np.errstate(over="ignore", invalid="ignore"):
             before, end = end, hamiltonian_flow(metric, base_point, momentum, steps)[0][-1]
         if before is not None:
             change = np.max(np.abs(end - before))
-            if change <= 1e-7 * scale:
+            if change <= goal:
                 return end + (end - before) / 15
         steps *= 2
     raise ConvergenceError(

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..errors import DomainError
+from ..errors import DomainError, check_integer, check_positive
 from ..path_energy import LinearisedPath, PathEnergy
 from .closed_form import straight_path
 from .solution import PathSolution
@@ -39,6 +39,11 @@ class PathNewtonCG:
     max_iter: int = 100
     max_products: int = 100
     exact: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        check_positive("tol", self.tol)
+        check_integer("max_iter", self.max_iter, least=0)
+        check_integer("max_products", self.max_products, least=1)
 
     def guess(self, metric: Any, start: np.ndarray, end: np.ndarray, n_steps: int) -> np.ndarray:
         """Return the straight line, or where it leaves the metric's domain a bow around it.

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ..errors import check_integer, check_positive
 from ..path_energy import LinearisedPath, PathEnergy
 from .closed_form import straight_path
 from .solution import PathSolution
@@ -35,6 +36,10 @@ class PointwiseNewton:
     tol: float = 1e-8
     max_iter: int = 200
     exact: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        check_positive("tol", self.tol)
+        check_integer("max_iter", self.max_iter, least=0)
 
     def guess(self, metric: Any, start: np.ndarray, end: np.ndarray, n_steps: int) -> np.ndarray:
         """Return, point by point, the shorter of the line and the likelihood's own geodesic.
@@ -80,7 +85,9 @@ class PointwiseNewton:
                 break
             stuck = _line_search(metric, a, active, step, level, decrement)
             active = active[~stuck]
-        state = PathEnergy(metric).linearise(metric.join(a, rest))
+        whole = metric.join(a, rest)
+        whole[0], whole[-1] = path[0], path[-1]
+        state = PathEnergy(metric).linearise(whole)
         return PathSolution.of(state, self.tol, evaluations + 1, iteration, iteration)
 
 

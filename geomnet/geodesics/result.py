@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scipy.interpolate import CubicSpline
 
 from ..curve import Curve
+from ..datasets import read_npz
 from ..errors import InputError
 from ..files import write_whole
 from .certificate import Certificate
@@ -84,7 +86,7 @@ class Geodesic:
     def __call__(self, t: Any) -> np.ndarray:
         """States at times in [0, 1] (a number, or shape (k,)), by cubic splines."""
         t = np.asarray(t, dtype=np.float64)
-        if (t < 0).any() or (t > 1).any():
+        if not ((t >= 0) & (t <= 1)).all():
             raise InputError("t: a geodesic runs over times in [0, 1]")
         return self._spline(t)
 
@@ -139,13 +141,16 @@ class Geodesic:
     def load(cls, path: Any) -> Geodesic:
         """Load what :meth:`save` wrote; the metric is not part of it."""
         try:
-            with np.load(path, allow_pickle=False) as file:
-                arrays = {name: file[name] for name in ("path", "initial_velocity")}
-                header = json.loads(str(file["header"]))
-        except (OSError, KeyError, ValueError) as error:
+            arrays = read_npz(Path(path), "path", "initial_velocity", "header")
+            header = json.loads(str(arrays["header"]))
+            return cls(
+                path=arrays["path"],
+                initial_velocity=arrays["initial_velocity"],
+                certificate=Certificate(**header.pop("certificate")),
+                **header,
+            )
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise InputError(f"path: {str(path)!r} is no saved geodesic ({error})") from None
-        certificate = Certificate(**header.pop("certificate"))
-        return cls(certificate=certificate, **arrays, **header)
 
     def __repr__(self) -> str:
         n, d = self.path.shape[1:]

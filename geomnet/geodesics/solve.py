@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 from scipy.interpolate import CubicSpline
 
-from ..errors import ConvergenceError, InputError, check_array, check_integer
+from ..curve import Curve
+from ..errors import ConvergenceError, DomainError, InputError, check_array, check_integer
 from ..path_energy import LinearisedPath, PathEnergy
 from ..threads import blas_threads
 from .certificate import Certificate, lowest_eigenvalue, richardson
-from .closed_form import StraightLine, straight_path
+from .closed_form import StraightLine
 from .newton_cg import PathNewtonCG
 from .pointwise import PointwiseNewton
 from .result import Geodesic
@@ -73,6 +74,8 @@ def geodesic(
     >>> geo.certificate.converged, geo.certificate.locally_shortest
     (True, True)
     """
+    if isinstance(metric, type) or not callable(getattr(metric, "steps", None)):
+        raise InputError(f"metric: expected a gn.Metric such as gn.L2Metric(space), got {metric!r}")
     n_steps = check_integer("n_steps", n_steps, least=8, multiple_of=4)
     shape = metric.space.shape
     start = check_array("start", start, shape=shape)
@@ -127,9 +130,20 @@ def _solve(
 
 
 def _choose(metric: Any, method: Method | None) -> tuple[Method, str]:
-    if method is not None:
-        return method, f"{type(method).__name__}, as asked"
     structure = getattr(metric, "structure", "coupled")
+    if method is not None:
+        if isinstance(method, type) or not callable(getattr(method, "solve", None)):
+            raise InputError(
+                f"method: expected a solver such as gn.PathNewtonCG(), got {method!r}; leave it "
+                "out to have one chosen"
+            )
+        needed = {StraightLine: "flat", PointwiseNewton: "pointwise"}.get(type(method), structure)
+        if structure != needed:
+            raise InputError(
+                f"method: {type(method).__name__} needs a metric of structure {needed!r}, and "
+                f"{metric!r} is {structure!r}; use gn.PathNewtonCG()"
+            )
+        return method, f"{type(method).__name__}, as asked"
     if structure == "flat":
         return StraightLine(), "StraightLine: the metric is constant"
     if structure == "pointwise":
@@ -222,20 +236,26 @@ def _certify(
         distance, error, order = lengths[0], 4e-16 * lengths[0], None
         velocity = velocities[0]
     else:
-        distance, error, order = richardson(lengths)
+        distance, error, order, settled = richardson(lengths)
+        if not settled:
+            error = max(error, _polygon_gap(metric, finest.path, distance))
+        elif finest.n_steps < 16:
+            # the coarsest path has two or three steps, and its order may be chance
+            error = max(error, abs(distance - lengths[-1]))
         error += finest.gradient_norm**2 * distance
         velocity = velocities[-1] + (velocities[-1] - velocities[-2]) / 3
     shortest: bool | None = True if method.exact else None
     eigenvalue, products = (1.0, 0) if method.exact else (None, 0)
     if certify_index and not method.exact:
         eigenvalue, residual, products = lowest_eigenvalue(state)
-        margin = residual + 1.0 / finest.n_steps**2
+        # at exactly conjugate ends of a sphere the eigenvalue is 3 to 5 times h²
+        margin = residual + 5.0 / finest.n_steps**2
         shortest = True if eigenvalue > margin else False if eigenvalue < -margin else None
     variation = finest.speed_variation
     steady = method.exact or variation <= max(0.05, 0.5 * solutions[-2].speed_variation)
     stopped = [s for s in solutions if not s.converged]
     certificate = Certificate(
-        converged=not stopped and bool(steady),
+        converged=not stopped and bool(steady) and bool(np.isfinite(error)),
         gradient_norm=finest.gradient_norm,
         tolerance=method.tol,
         speed_variation=variation,
@@ -261,6 +281,11 @@ def _certify(
             f"the speed still varies by {variation:.2g} along the path, and not as O(h²): "
             f"{finest.n_steps} steps do not resolve it; raise n_steps"
         )
+    elif not certificate.converged:
+        status = (
+            f"{finest.n_steps} steps jump over a place where the metric is infinite (points that "
+            "collide); raise n_steps, or start from an initial_path around it"
+        )
     result = Geodesic(
         path=finest.path,
         length=finest.length,
@@ -275,6 +300,19 @@ def _certify(
     if not certificate.converged:
         raise ConvergenceError(f"geodesic: {status}", result)
     return result
+
+
+def _polygon_gap(metric: Any, path: np.ndarray, distance: float) -> float:
+    """How far a distance is from the length of the polygon through a path.
+
+    The true distance does not exceed that length, however coarse the path is.
+    """
+    rtol = 1e-8
+    try:
+        length = Curve(path).length(metric, rtol)
+    except (ConvergenceError, DomainError):
+        return np.inf
+    return abs(length - distance) + 2 * rtol * length
 
 
 def _standing(metric: Any, point: np.ndarray, n_steps: int, name: str) -> Geodesic:
@@ -293,7 +331,7 @@ def _standing(metric: Any, point: np.ndarray, n_steps: int, name: str) -> Geodes
         lanczos_products=0,
         iterations=0,
     )
-    path = straight_path(point, point, n_steps)
+    path = np.repeat(point[None], n_steps + 1, axis=0)
     return Geodesic(
         path, 0.0, 0.0, 0.0, np.zeros_like(point), certificate, "equal ends", name, metric
     )

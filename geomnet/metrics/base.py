@@ -19,7 +19,14 @@ import numpy as np
 from geomstats.geometry.riemannian_metric import RiemannianMetric
 from scipy.linalg import cho_factor, cho_solve
 
-from ..errors import ConvergenceError, DomainError, InputError, check_array, check_positive
+from ..errors import (
+    ConvergenceError,
+    DomainError,
+    InputError,
+    check_array,
+    check_batches,
+    check_positive,
+)
 from ..geodesics.hamiltonian import exponential
 from ..geodesics.solve import geodesic
 from ..path_energy import MidpointSteps, QuadraticForm, Steps, SumOfSteps
@@ -122,9 +129,13 @@ class Metric(RiemannianMetric):
             dense = self._dense(base)
             out = np.linalg.solve(dense, p.reshape(len(p), -1, 1))
         else:
-            out = np.stack(
-                [conjugate_gradients(lambda v, b=b: self.flat(v, b), r) for r, b in zip(p, base)]
-            )
+            with blas_threads(shape[-2]):
+                out = np.stack(
+                    [
+                        conjugate_gradients(lambda v, b=b: self.flat(v, b), r)
+                        for r, b in zip(p, base)
+                    ]
+                )
         return out.reshape(shape)
 
     def _dense(self, base_points: np.ndarray) -> np.ndarray:
@@ -175,8 +186,7 @@ class Metric(RiemannianMetric):
         -------
         ndarray, shape (..., n, d)
         """
-        vec, base = _broadcast(tangent_vec, base_point)
-        self._check_shape("tangent_vec", vec)
+        vec, base = check_batches(self.space.shape, tangent_vec=tangent_vec, base_point=base_point)
         with blas_threads(vec.shape[-2]):
             return exponential(self, vec, base, n_steps)
 
@@ -186,11 +196,13 @@ class Metric(RiemannianMetric):
         The discrete path's momentum at its start, extrapolated from two step counts (order 4).
         Equal ends give zero.
         """
-        return self._map_pairs(lambda geo: geo.initial_velocity, point, base_point, (-2, -1))
+        ends, starts = check_batches(self.space.shape, point=point, base_point=base_point)
+        return self._map_pairs(lambda geo: geo.initial_velocity, starts, ends).reshape(ends.shape)
 
     def dist(self, point_a: Any, point_b: Any) -> np.ndarray:
         """Geodesic distance, broadcasting (n, d) against (k, n, d) both ways, (...)."""
-        return self._map_pairs(lambda geo: geo.distance, point_b, point_a, ())
+        starts, ends = check_batches(self.space.shape, point_a=point_a, point_b=point_b)
+        return self._map_pairs(lambda geo: geo.distance, starts, ends).reshape(ends.shape[:-2])
 
     def squared_dist(self, point_a: Any, point_b: Any) -> np.ndarray:
         """Square of :meth:`dist`."""
@@ -208,27 +220,16 @@ class Metric(RiemannianMetric):
         matrix[rows, cols] = matrix[cols, rows] = np.asarray(found, dtype=float)
         return matrix
 
-    def _map_pairs(self, read: Any, point: Any, base_point: Any, keep: tuple) -> np.ndarray:
-        ends, starts = _broadcast(point, base_point)
-        self._check_shape("point", ends)
-        batch = ends.shape[:-2]
-        flat_ends = ends.reshape((-1, *ends.shape[-2:]))
-        flat_starts = starts.reshape((-1, *starts.shape[-2:]))
+    def _map_pairs(self, read: Any, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
+        """Read every geodesic between two batches of maps."""
+        shape = (-1, *self.space.shape)
         found = [
             read(
                 geodesic(self, a, b, n_steps=self.n_steps, method=self.method, certify_index=False)
             )
-            for a, b in zip(flat_starts, flat_ends)
+            for a, b in zip(starts.reshape(shape), ends.reshape(shape))
         ]
-        return np.reshape(found, batch + (ends.shape[-2:] if keep else ()))
-
-    def _check_shape(self, name: str, array: np.ndarray) -> None:
-        check_array(name, array)
-        if array.shape[-2:] != self.space.shape:
-            raise InputError(
-                f"{name}: expected shape (..., {', '.join(map(str, self.space.shape))}), "
-                f"got {array.shape}"
-            )
+        return np.array(found)
 
     # -- algebra ------------------------------------------------------------------------------
 
@@ -303,7 +304,7 @@ class ScaledSum(Metric):
         )
 
     def sharp(self, cotangent_vec: Any, base_point: Any) -> np.ndarray:
-        """Exact for one term; else as in the base class, preconditioned by the first term."""
+        """Exact for one term; else as in the base class, preconditioned by the stiffest term."""
         if len(self.terms) == 1:
             a, metric = self.terms[0]
             return metric.sharp(cotangent_vec, base_point) / a
@@ -311,13 +312,26 @@ class ScaledSum(Metric):
         if p.shape[-2] * p.shape[-1] <= DENSE_LIMIT:
             return super().sharp(p, base)
         shape = p.shape
-        lead = self.terms[0][1].sharp
-        return np.stack(
-            [
-                conjugate_gradients(lambda v, b=b: self.flat(v, b), r, lambda r, b=b: lead(r, b))
-                for r, b in zip(p.reshape((-1, *shape[-2:])), base.reshape((-1, *shape[-2:])))
-            ]
-        ).reshape(shape)
+        pairs = zip(p.reshape((-1, *shape[-2:])), base.reshape((-1, *shape[-2:])))
+        with blas_threads(shape[-2]):
+            return np.stack(
+                [
+                    conjugate_gradients(lambda v, b=b: self.flat(v, b), r, self._preconditioner(b))
+                    for r, b in pairs
+                ]
+            ).reshape(shape)
+
+    def _preconditioner(self, base_point: np.ndarray) -> Any:
+        """♯ of the term that is nearest to the sum's: the least of the traces of ♯_j♭, probed."""
+        signs = np.random.default_rng(0).choice([-1.0, 1.0], size=base_point.shape)
+        image = self.flat(signs, base_point)
+        closed = [(a, m) for a, m in self.terms if type(m).sharp is not Metric.sharp]
+        if not closed:
+            return None
+        a, metric = min(
+            closed, key=lambda term: np.vdot(signs, term[1].sharp(image, base_point)) / term[0]
+        )
+        return lambda r: metric.sharp(r, base_point) / a
 
     def squared_step(self, start: np.ndarray, end: np.ndarray) -> np.ndarray:
         """Sum of the terms' squared steps."""
@@ -336,9 +350,9 @@ class ScaledSum(Metric):
 class AutogradForm:
     """The quadratic form of any metric, its derivatives by autograd.
 
-    The cometric is dense up to n·d = 512; beyond, the preconditioner takes the metric's own ♯
-    where a subclass has written one, else the inverse of a diagonal estimated with random signs
-    (Bekas, Kokiopoulou & Saad 2007), which leaves the solution as it is and only costs products.
+    The cometric is dense up to n·d = 512; beyond, the preconditioner takes the inverse of a
+    diagonal estimated with random signs (Bekas, Kokiopoulou & Saad 2007), which leaves the
+    solution as it is and only costs products.
     """
 
     def __init__(self, metric: Metric, velocity: np.ndarray, base_point: np.ndarray) -> None:

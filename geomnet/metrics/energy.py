@@ -18,6 +18,7 @@ from typing import Any, ClassVar
 import autograd
 import autograd.numpy as anp
 import numpy as np
+from autograd.tracer import getval
 from scipy.linalg import cholesky, lapack
 
 from ..errors import DomainError, InputError, SingularKernelError, check_positive
@@ -94,6 +95,8 @@ class EnergyMetric(Metric):
         matrix = self.gram(base_point)
         if self._rank_deficient():
             return _pseudo_product(matrix, tangent_vec_a, tangent_vec_b)
+        for one in getval(matrix).reshape(-1, *matrix.shape[-2:]):
+            _factorise(np.array(one, order="F"), np.abs(one).sum(axis=0).max())
         momentum = anp.linalg.solve(matrix, tangent_vec_b)
         return anp.sum(tangent_vec_a * momentum, axis=(-2, -1))
 
@@ -103,9 +106,23 @@ class EnergyMetric(Metric):
         n = self.space.shape[0]
         return self.kernel.features(self.space.identity).shape[-1] < n
 
+    def _check_rank(self) -> None:
+        if self._rank_deficient():
+            n = self.space.shape[0]
+            m = self.kernel.features(self.space.identity).shape[-1]  # type: ignore[attr-defined]
+            raise SingularKernelError(
+                f"kernel: {m} features for {n} points, so the kernel matrix is singular "
+                "and most maps are out of reach (the geometry is sub-Riemannian); use at least "
+                "as many features as points, a radial kernel, or a nugget"
+            )
+
     def flat(self, tangent_vec: Any, base_point: Any) -> np.ndarray:
         """Momentum p = K⁻¹v, (..., n, d)."""
-        return np.linalg.solve(self.gram(np.asarray(base_point)), tangent_vec)
+        self._check_rank()
+        vec, base = _broadcast(tangent_vec, base_point)
+        shape = vec.shape
+        form = self.linearise(vec.reshape((-1, *shape[-2:])), base.reshape((-1, *shape[-2:])))
+        return form.flat.reshape(shape)
 
     def sharp(self, cotangent_vec: Any, base_point: Any) -> np.ndarray:
         """Velocity Kp, (..., n, d)."""
@@ -113,6 +130,7 @@ class EnergyMetric(Metric):
 
     def quadratic_gradient(self, tangent_vec: Any, base_point: Any) -> np.ndarray:
         """Return −∂_xΦ(x, K⁻¹v), (..., n, d)."""
+        self._check_rank()
         vec, base = _broadcast(tangent_vec, base_point)
         shape = vec.shape
         form = self.linearise(vec.reshape((-1, *shape[-2:])), base.reshape((-1, *shape[-2:])))
@@ -151,13 +169,7 @@ class EnergyMetric(Metric):
 
     def check_ends(self, start: np.ndarray, end: np.ndarray) -> None:
         """Refuse ends where K is singular, and a changed order of points on the line."""
-        if self._rank_deficient():
-            m = self.kernel.features(start).shape[-1]  # type: ignore[attr-defined]
-            raise SingularKernelError(
-                f"kernel: {m} features for {len(start)} points, so the kernel matrix is singular "
-                "and most maps are out of reach (the geometry is sub-Riemannian); use at least "
-                "as many features as points, a radial kernel, or a nugget"
-            )
+        self._check_rank()
         for name, points in (("start", start), ("end", end)):
             try:
                 _EnergyForm(self, np.zeros((1, *points.shape)), points[None])

@@ -72,7 +72,8 @@ class FisherRaoMetric(Metric):
         projector = likelihood.gauge_projector()
         effective = weight if projector is None else projector @ weight
         left, sizes, right = np.linalg.svd(effective, full_matrices=False)
-        rank = int((sizes > 1e-10 * max(sizes[0], 1e-300)).sum()) if sizes[0] > 0 else 0
+        # relative to the weight as given: what is left of equal rows is rounding
+        rank = int((sizes > max(1e-10 * sizes[0], 1e-14 * np.linalg.norm(weight))).sum())
         if rank == 0:
             raise InputError(
                 "readout: its weight is zero (or the same for every class), so no map changes "

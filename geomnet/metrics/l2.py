@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import autograd.numpy as anp
 import numpy as np
 
+from ..errors import check_batches
 from ..path_energy import QuadraticForm
 from .base import Metric, _broadcast
 
@@ -39,20 +40,21 @@ class L2Metric(Metric):
         self._weights = space.sample.weights[:, None]
 
     def inner_product(self, tangent_vec_a: Any, tangent_vec_b: Any, base_point: Any = None) -> Any:
-        """Weighted sum of products, (...)."""
-        return anp.sum(self._weights * tangent_vec_a * tangent_vec_b, axis=(-2, -1))
+        """Weighted sum of products, (...); the base point gives leading axes only."""
+        product = anp.sum(self._weights * tangent_vec_a * tangent_vec_b, axis=(-2, -1))
+        return product + anp.zeros(np.shape(base_point)[:-2])
 
     def flat(self, tangent_vec: Any, base_point: Any = None) -> np.ndarray:
         """Return w·v."""
-        return self._weights * tangent_vec
+        return self._weights * _over(tangent_vec, base_point)
 
     def sharp(self, cotangent_vec: Any, base_point: Any = None) -> np.ndarray:
         """Return p/w."""
-        return cotangent_vec / self._weights
+        return _over(cotangent_vec, base_point) / self._weights
 
     def quadratic_gradient(self, tangent_vec: Any, base_point: Any = None) -> np.ndarray:
         """Zero."""
-        return np.zeros_like(np.asarray(tangent_vec, dtype=np.float64))
+        return np.zeros(_over(tangent_vec, base_point).shape)
 
     def linearise(self, velocity: np.ndarray, base_point: np.ndarray) -> QuadraticForm:
         """Return the constant form."""
@@ -60,20 +62,25 @@ class L2Metric(Metric):
 
     def exp(self, tangent_vec: Any, base_point: Any, n_steps: int | None = None) -> np.ndarray:
         """Return φ + v."""
-        vec, base = _broadcast(tangent_vec, base_point)
-        self._check_shape("tangent_vec", vec)
+        vec, base = check_batches(self.space.shape, tangent_vec=tangent_vec, base_point=base_point)
         return base + vec
 
     def log(self, point: Any, base_point: Any) -> np.ndarray:
         """Return the difference of the maps."""
-        point, base = _broadcast(point, base_point)
-        self._check_shape("point", point)
-        return point - base
+        end, start = check_batches(self.space.shape, point=point, base_point=base_point)
+        return end - start
 
     def dist(self, point_a: Any, point_b: Any) -> np.ndarray:
         """Norm of the difference."""
-        step = self.log(point_b, point_a)
+        start, end = check_batches(self.space.shape, point_a=point_a, point_b=point_b)
+        step = end - start
         return np.sqrt(self.inner_product(step, step))
+
+
+def _over(vec: Any, base_point: Any) -> np.ndarray:
+    """Give a vector the leading axes of its base point, where there is one."""
+    vec = np.asarray(vec, dtype=np.float64)
+    return vec if base_point is None else _broadcast(vec, base_point)[0]
 
 
 class _ConstantForm:
