@@ -98,6 +98,8 @@ def _compare(arguments: argparse.Namespace) -> int:
     comparison = compare(arguments.data, metrics=metrics, **options)
     report = write_report(comparison, arguments.out)
     print(table(comparison))
+    for note in comparison.notes[1:]:  # the first is said by the table's head
+        print(f"\nnote: {note}")
     print(f"\nreport: {report}", flush=True)
     for problem in comparison.problems:
         print(f"geomnet: WARNING: {problem}", file=sys.stderr)

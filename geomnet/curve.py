@@ -22,6 +22,9 @@ __all__ = ["Curve"]
 LEVELS = 4
 """Romberg levels on one interval before it is halved: 1, 2, 4, 8 parts."""
 
+LEAST_PIECES = 32
+"""Intervals a curve is looked at in before any may pass: a narrow peak must not be missed."""
+
 GENERATIONS = 40
 """Halvings before a segment counts as one whose points collide."""
 
@@ -189,8 +192,10 @@ class Curve:
         """
         start, step = self.states[:-1], np.diff(self.states, axis=0)
         total = np.zeros(self.n_steps)
-        segment = np.arange(self.n_steps)
-        low, size = np.zeros(self.n_steps), 1.0
+        pieces = 2 ** max(0, int(np.ceil(np.log2(LEAST_PIECES / self.n_steps))))
+        size = 1.0 / pieces
+        segment = np.repeat(np.arange(self.n_steps), pieces)
+        low = np.tile(size * np.arange(pieces), self.n_steps)
         for _ in range(GENERATIONS):
             value, converged = _romberg(
                 metric,

@@ -147,18 +147,27 @@ def swirl(points: np.ndarray, angle: float = 1.5, width: float = 1.0) -> np.ndar
     centre = points.mean(axis=0)
     moved = points - centre
     if points.shape[1] == 1:
+        if angle <= -2:
+            raise InputError(
+                f"angle: in one dimension above -2, or points change order; got {angle}"
+            )
         return points + 0.5 * angle * np.tanh(moved)
     _, spread, axes = np.linalg.svd(moved, full_matrices=False)
     if len(axes) < 2:  # a single point: the centre stays
         return points.copy()
     scale = max(spread[0] / np.sqrt(len(points)), 1e-300)
-    plane = moved @ axes[:2].T / scale
+    axes = axes[:2].copy()
+    # singular vectors have no sign of their own: theirs must not depend on the machine
+    axes *= np.sign(axes[np.arange(2), np.abs(axes).argmax(axis=1)])[:, None]
+    if points.shape[1] == 2 and np.linalg.det(axes) < 0:
+        axes[1] *= -1  # counterclockwise, however the data is turned
+    plane = moved @ axes.T / scale
     turn = angle * np.exp(-np.sum(plane**2, axis=1) / (2 * width**2))
     cos, sin = np.cos(turn), np.sin(turn)
     turned = np.stack(
         [cos * plane[:, 0] - sin * plane[:, 1], sin * plane[:, 0] + cos * plane[:, 1]], axis=1
     )
-    return points + scale * (turned - plane) @ axes[:2]
+    return points + scale * (turned - plane) @ axes
 
 
 def _read(data: str | Path, seed: int, label_column: str | None) -> Sample:
@@ -250,6 +259,11 @@ def _csv_sample(path: Path, label_column: str | None) -> Sample:
         raise InputError(f"{path}: its rows have more fields than its header") from None
     except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise InputError(f"{path}: not a readable CSV file ({error})".replace("\n", " ")) from None
+    if all(_is_number(name) for name in frame.columns):
+        raise InputError(
+            f"{path}: its first line is all numbers, so it has no header; write the names of the "
+            "columns there"
+        )
     labels = None
     if label_column is not None:
         if label_column not in frame.columns:
@@ -282,3 +296,11 @@ def _csv_sample(path: Path, label_column: str | None) -> Sample:
             f"{str(frame.columns[column_index])!r}, row {row + 2}; drop or impute it first"
         )
     return Sample(points, labels=labels, name=path.stem)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -30,6 +30,7 @@ __all__ = [
 
 
 LEAST_WIDTH = 1e-70
+FEW_DIMENSIONS = 8
 
 
 def median_distance(points: np.ndarray) -> float:
@@ -54,13 +55,24 @@ class Kernel(ABC):
 
 
 def squared_distances(points: Any, others: Any = None) -> Any:
-    """Squared distances between points, (..., n, n), in ``autograd.numpy``."""
-    others = points if others is None else others
+    """Squared distances between points, (..., n, n), in ``autograd.numpy``.
+
+    From differences in few dimensions, where far points would cost digits of near ones; from
+    products in many, where that is much the faster.
+    """
+    own = others is None
+    others = points if own else others
+    if points.shape[-1] <= FEW_DIMENSIONS:
+        return sum(
+            (points[..., :, None, c] - others[..., None, :, c]) ** 2
+            for c in range(points.shape[-1])
+        )
     centre = anp.mean(points, axis=-2, keepdims=True)
     x, y = points - centre, others - centre
     cross = anp.matmul(x, anp.swapaxes(y, -1, -2))
     squares = anp.sum(x * x, axis=-1)[..., :, None] + anp.sum(y * y, axis=-1)[..., None, :]
-    return anp.maximum(squares - 2 * cross, 0.0)
+    rho = anp.maximum(squares - 2 * cross, 0.0)
+    return rho * (1 - np.eye(rho.shape[-1])) if own else rho
 
 
 @dataclass(frozen=True)

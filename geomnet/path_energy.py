@@ -189,6 +189,23 @@ class LinearisedPath:
         square = np.vdot(self.gradient, self.smoothed_gradient)
         return float(np.sqrt(max(square, 0.0) / self.energy))
 
+    @cached_property
+    def rounding(self) -> float:
+        """Gradient norm that rounding of the states alone makes; costs a Hessian product.
+
+        Maps that lie close together are joined by a path whose energy is small against the
+        rounding of its states, so the norm, relative to that energy, cannot fall below this.
+        """
+        inner = self.path[1:-1]
+        signs = np.random.default_rng(0).choice([-1.0, 1.0], size=inner.shape)
+        noise = np.finfo(np.float64).eps * np.abs(inner) * signs
+        square = abs(np.vdot(noise, self.hessian_product(noise)))
+        return float(np.sqrt(square / self.energy))
+
+    def tolerance(self, tol: float) -> float:
+        """Return `tol`, or what rounding leaves of it."""
+        return tol if self.gradient_norm <= tol else max(tol, 4 * self.rounding)
+
     @property
     def initial_momentum(self) -> np.ndarray:
         """−½∂E/∂Z_0: the discrete path's momentum at its start (order 2), (n, d)."""

@@ -79,8 +79,8 @@ class Sample:
                     "divide them by their sum"
                 )
         set_ = object.__setattr__
-        set_(self, "points", points)
-        set_(self, "weights", weights)
+        set_(self, "points", _frozen(points))
+        set_(self, "weights", _frozen(weights))
         if self.labels is not None:
             labels = np.asarray(self.labels)
             if labels.shape != (n,):
@@ -89,7 +89,7 @@ class Sample:
                 raise InputError("labels: some are NaN or infinite; drop or impute them first")
             set_(self, "labels", labels)
         if self.target is not None:
-            set_(self, "target", check_array("target", self.target, shape=(n, d)))
+            set_(self, "target", _frozen(check_array("target", self.target, shape=(n, d))))
         set_(self, "notes", tuple(self.notes))
 
     @property
@@ -178,3 +178,10 @@ class Sample:
             target=None if self.target is None else self.target[first],
             notes=(*self.notes, *notes),
         )
+
+
+def _frozen(array: np.ndarray) -> np.ndarray:
+    """Copy that nobody can change: a sample stays what it was when others were made from it."""
+    array = np.array(array)
+    array.setflags(write=False)
+    return array

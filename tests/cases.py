@@ -61,11 +61,11 @@ class Crowd(gn.Metric):
     """A user's metric, from its inner product alone: heavier far out, and for moving as one."""
 
     def inner_product(self, tangent_vec_a, tangent_vec_b, base_point):
-        weight = 1 + anp.sum(base_point**2, axis=-1, keepdims=True)
-        apart = anp.sum(weight * tangent_vec_a * tangent_vec_b, axis=(-2, -1))
-        spread = 1 + anp.sum(anp.var(base_point, axis=-2), axis=-1)
-        sums = anp.sum(tangent_vec_a, axis=-2), anp.sum(tangent_vec_b, axis=-2)
-        return apart + 0.3 * spread * anp.sum(sums[0] * sums[1], axis=-1)
+        squares = anp.sum(base_point**2, axis=-1)
+        products = anp.sum(tangent_vec_a * tangent_vec_b, axis=-1)
+        sums = anp.sum(tangent_vec_a, axis=-2) * anp.sum(tangent_vec_b, axis=-2)
+        apart = anp.sum((1 + squares) * products, axis=-1)
+        return apart + 0.3 * (1 + anp.mean(squares, axis=-1)) * anp.sum(sums, axis=-1)
 
 
 def _fisher_rao(likelihood, weight, **options):
@@ -76,6 +76,7 @@ _ENERGY = gn.EnergyMetric(SPACE, gn.Matern32Kernel(1.3))
 _CATEGORICAL = _fisher_rao(
     gn.Categorical(3), [[1.5, -0.4], [-0.7, 1.1], [0.3, 0.8]], bias=[0.2, -0.1, 0.5], ridge=0.02
 )
+_BERNOULLI = _fisher_rao(gn.Bernoulli(2), [[2.0, 0.3], [-0.5, 1.2]], bias=[0.1, -0.3], ridge=0.05)
 
 L2_METRICS = _named(l2=gn.L2Metric(SPACE))
 
@@ -94,9 +95,7 @@ ENERGY_METRICS = _named(
 
 FISHER_RAO_METRICS = _named(
     fisher_rao_categorical=_CATEGORICAL,
-    fisher_rao_bernoulli=_fisher_rao(
-        gn.Bernoulli(2), [[2.0, 0.3], [-0.5, 1.2]], bias=[0.1, -0.3], ridge=0.05
-    ),
+    fisher_rao_bernoulli=_BERNOULLI,
     fisher_rao_gaussian=_fisher_rao(
         gn.Gaussian(0.7, 2), [[1.0, 0.2], [-0.4, 0.9]], bias=[0.0, 1.0], ridge=0.1
     ),
@@ -114,7 +113,7 @@ OTHER_METRICS = _named(
     scaled=3.0 * gn.L2Metric(SPACE),
     scaled_fisher_rao=0.5 * _CATEGORICAL,
     sum=2.0 * _CATEGORICAL + _ENERGY,
-    sum_of_three=0.5 * Crowd(SPACE) + _ENERGY + 2.0 * gn.L2Metric(SPACE),
+    sum_of_three=2.0 * gn.L2Metric(SPACE) + _ENERGY + 0.5 * _BERNOULLI,
 )
 
 METRICS = L2_METRICS + ENERGY_METRICS + FISHER_RAO_METRICS + OTHER_METRICS

@@ -78,6 +78,10 @@ class PathNewtonCG:
             norm = state.gradient_norm
             if norm <= self.tol or iteration == self.max_iter:
                 break
+            if iteration >= 4:  # slow: perhaps rounding allows no more
+                products += 1
+                if norm <= state.tolerance(self.tol):
+                    break
             iteration += 1
             # near the end, no more accuracy than the tolerance asks for
             forcing = max(min(0.3, norm**0.75), 0.3 * self.tol / norm)

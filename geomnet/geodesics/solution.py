@@ -20,6 +20,7 @@ class PathSolution:
     energy: float
     step_lengths: np.ndarray
     gradient_norm: float
+    tolerance: float
     converged: bool
     gradient_evaluations: int
     hessian_products: int
@@ -35,13 +36,14 @@ class PathSolution:
         iterations: int,
     ) -> tuple[LinearisedPath, PathSolution]:
         """Read a linearised path; the state itself goes beside it, for who still needs it."""
-        norm = state.gradient_norm
+        norm, tolerance = state.gradient_norm, state.tolerance(tol)
         return state, cls(
             path=state.path,
             energy=state.energy,
             step_lengths=state.step_lengths,
             gradient_norm=norm,
-            converged=norm <= tol,
+            tolerance=tolerance,
+            converged=norm <= tolerance,
             gradient_evaluations=gradient_evaluations,
             hessian_products=hessian_products,
             iterations=iterations,

@@ -257,7 +257,7 @@ def _certify(
     certificate = Certificate(
         converged=not stopped and bool(steady) and bool(np.isfinite(error)),
         gradient_norm=finest.gradient_norm,
-        tolerance=method.tol,
+        tolerance=finest.tolerance,
         speed_variation=variation,
         error_estimate=float(error),
         observed_order=order,

@@ -153,10 +153,13 @@ class Categorical(Likelihood):
         real = y.dtype.kind in "iufb" and np.isfinite(y).all()
         whole = y.astype(np.int64) if real else None
         if whole is None or (whole != y).any() or whole.min() < 0 or whole.max() >= self.n_classes:
-            raise InputError(
-                f"labels: expected class indices 0..{self.n_classes - 1}; "
-                "map other names with numpy.unique(labels, return_inverse=True)"
+            found = len(np.unique(y.astype(str)))
+            mend = (
+                f"there are {found} classes, so take Categorical({found})"
+                if found > self.n_classes
+                else "map other names with numpy.unique(labels, return_inverse=True)[1]"
             )
+            raise InputError(f"labels: expected class indices 0..{self.n_classes - 1}; {mend}")
         return whole
 
     def score(self, z: np.ndarray, y: np.ndarray) -> float:

@@ -79,6 +79,11 @@ class Metric(RiemannianMetric):
     method: Any = None
 
     def __init__(self, space: Any) -> None:
+        if not isinstance(getattr(space, "shape", None), tuple) or not hasattr(space, "dim"):
+            raise InputError(
+                f"space: expected a gn.FunctionSpace, got {type(space).__name__}; make one with "
+                "gn.FunctionSpace(points)"
+            )
         super().__init__(space=space)
 
     @property
@@ -223,12 +228,18 @@ class Metric(RiemannianMetric):
     def _map_pairs(self, read: Any, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
         """Read every geodesic between two batches of maps."""
         shape = (-1, *self.space.shape)
-        found = [
-            read(
-                geodesic(self, a, b, n_steps=self.n_steps, method=self.method, certify_index=False)
-            )
-            for a, b in zip(starts.reshape(shape), ends.reshape(shape))
-        ]
+        found = []
+        for a, b in zip(starts.reshape(shape), ends.reshape(shape)):
+            try:
+                geo = geodesic(
+                    self, a, b, n_steps=self.n_steps, method=self.method, certify_index=False
+                )
+            except ConvergenceError as error:
+                raise ConvergenceError(
+                    f"{error} (here by metric.n_steps, now {self.n_steps}, and metric.method)",
+                    error.result,
+                ) from None
+            found.append(read(geo))
         return np.array(found)
 
     # -- algebra ------------------------------------------------------------------------------

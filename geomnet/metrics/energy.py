@@ -22,7 +22,13 @@ from autograd.tracer import getval
 from scipy.linalg import cholesky, lapack
 
 from ..errors import DomainError, InputError, SingularKernelError, check_positive
-from ..kernels import FeatureKernel, Kernel, Matern32Kernel, RadialKernel
+from ..kernels import (
+    FeatureKernel,
+    Kernel,
+    Matern32Kernel,
+    RadialKernel,
+    squared_distances,
+)
 from .base import Metric, _broadcast
 
 __all__ = ["EnergyMetric"]
@@ -213,15 +219,7 @@ class _RadialJet:
     def __init__(self, kernel: RadialKernel, points: np.ndarray) -> None:
         self.kernel = kernel
         self.x = points - points.mean(axis=-2, keepdims=True)
-        squares = np.sum(self.x**2, axis=-1)
-        rho = self.x @ np.swapaxes(self.x, -1, -2)
-        rho *= -2
-        rho += squares[..., :, None]
-        rho += squares[..., None, :]
-        np.maximum(rho, 0, out=rho)
-        index = np.arange(rho.shape[-1])
-        rho[..., index, index] = 0
-        self._rho = rho
+        self._rho = rho = np.asarray(squared_distances(self.x))
         self.matrix = kernel.profile(rho)
 
     @cached_property

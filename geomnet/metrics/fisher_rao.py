@@ -122,9 +122,9 @@ class FisherRaoMetric(Metric):
         """Inverse of :meth:`flat`: an r×r solve per point, and a division off the row space."""
         p, base = _broadcast(cotangent_vec, base_point)
         p = p / self._sample_weights[:, None]
-        inner = p @ self._rows.T
+        inner, rest = self.split(p)
         solved = np.linalg.solve(self.reduced_metric(base @ self._rows.T), inner[..., None])
-        return (p - inner @ self._rows) / self.ridge + solved[..., 0] @ self._rows
+        return rest / self.ridge + solved[..., 0] @ self._rows
 
     def quadratic_gradient(self, tangent_vec: Any, base_point: Any) -> np.ndarray:
         """Return w Wᵀ∂_z(vᵀWᵀF(z)Wv), (..., n, d)."""
@@ -158,8 +158,14 @@ class FisherRaoMetric(Metric):
         return self._sample_weights
 
     def split(self, maps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Coordinates in the row space of W, (..., n, r), and what is left, (..., n, d)."""
+        """Coordinates in the row space of W, (..., n, r), and what is left, (..., n, d).
+
+        Where W has full column rank nothing is left: zero, not rounding that a small ridge
+        would blow up.
+        """
         reduced = maps @ self._rows.T
+        if self.rank == maps.shape[-1]:
+            return reduced, np.zeros_like(maps)
         return reduced, maps - reduced @ self._rows
 
     def join(self, reduced: np.ndarray, rest: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ from tqdm import tqdm
 from ..errors import InputError, check_array, check_choice, check_integer, check_positive
 from ..likelihoods import Likelihood
 from ..sample import Sample
+from ..threads import blas_threads
 from .network import Network
 from .readout import Readout
 
@@ -162,17 +163,18 @@ def train(
         )
     parameters = objective.pack(start_theta, readout)
     run = _adam if method == "adam" else _lbfgs
-    parameters, losses, heldout_losses, early = run(
-        objective,
-        evaluation,
-        parameters,
-        rng=rng,
-        epochs=epochs,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        patience=patience,
-        max_step_lipschitz=max_step_lipschitz,
-    )
+    with blas_threads(batch_size):
+        parameters, losses, heldout_losses, early = run(
+            objective,
+            evaluation,
+            parameters,
+            rng=rng,
+            epochs=epochs,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            patience=patience,
+            max_step_lipschitz=max_step_lipschitz,
+        )
     theta, readout = objective.unpack(parameters)
     return Fit(
         theta=theta,

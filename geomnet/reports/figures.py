@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from ..studies.options import NAMES
 
@@ -81,12 +82,14 @@ def _lengths(comparison: Any) -> Figure:
 def _speed(comparison: Any) -> Figure:
     """Speed along every path over its mean, a panel a metric."""
     figure, axes = _panels(len(comparison.geodesics), 3.9, 3.2, sharey=True)
+    top = 1.0
     for axis, name in zip(axes, comparison.geodesics):
         for path, curve in comparison.curves.items():
             speed = comparison.speeds[path][name]
             mean = float(np.sum(speed * np.diff(curve.times)))
             if not np.isfinite(mean) or mean == 0:
                 continue
+            top = max(top, float(np.max(speed / mean)))
             axis.stairs(
                 speed / mean,
                 curve.times,
@@ -94,13 +97,16 @@ def _speed(comparison: Any) -> Figure:
                 color=COLOURS[path],
                 ls=STYLES[path],
                 lw=2.4 if path == name else 1.5,
-                label=_label(path),
             )
         axis.set_title(f"in {NAMES[name]}", fontsize=11)
         axis.set_xlabel("time along the path")
-        axis.set_ylim(bottom=0)
+    # room above 1; a path that rushes its last step may leave the panel
+    axes[0].set_ylim(0, float(np.clip(1.1 * top, 1.6, 4.0)))
     axes[0].set_ylabel("speed / mean speed")
-    handles, labels = axes[0].get_legend_handles_labels()
+    handles = [
+        Line2D([], [], color=COLOURS[path], ls=STYLES[path], lw=2) for path in comparison.curves
+    ]
+    labels = [_label(path) for path in comparison.curves]
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
     return figure
 

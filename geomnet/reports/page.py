@@ -24,12 +24,13 @@ CAPTIONS = {
     "speed": (
         "Speed along each path",
         "A geodesic runs at constant speed in its own metric (the thick line). Where another "
-        "path is fast, this metric finds its motion dear there.",
+        "path is fast in it, the path spends much of its length there.",
     ),
     "paths": (
         "Paths of some points",
         "From the data (open circles) to the target (filled), in the plane of the first two "
-        "principal components of both ends; grey: where all points end. Colours are classes.",
+        "principal components of both ends; grey: where all points end. Where there are labels, "
+        "they colour the points.",
     ),
     "sensitivity": (
         "How the excess moves with kernel width and ridge",
@@ -55,8 +56,9 @@ def render_page(comparison: Any, figures: dict[str, bytes]) -> str:
         _verdict(comparison),
         _cards(comparison),
         "<h2>Lengths</h2>",
-        "<p>A network is a curve of maps from the identity to the map it computes; its length is "
-        "its complexity, and the geodesic is the least complex path between the same two ends. "
+        "<p>A path is a curve of maps from the identity to the target; its length is its "
+        "complexity, and the geodesic is the least complex path between the two ends. A network, "
+        "layer by layer, is such a path too. "
         "Rows are paths, columns are the metrics that measure them. <b>Lengths compare only "
         "within one metric</b> (down a column): each measures in a unit of its own.</p>",
         _table(comparison),
@@ -79,7 +81,8 @@ def render_page(comparison: Any, figures: dict[str, bytes]) -> str:
         "</dl>",
         _notes(comparison),
         "<h2>How to reproduce it</h2>",
-        f"<pre>pip install geomnet=={__version__}\n{escape(comparison.command)}</pre>",
+        f"<pre># in a clone of geomnet, version {__version__}\npip install .\n"
+        f"{escape(comparison.command)}</pre>",
         "<p>The same seed gives the same numbers (up to rounding of the linear algebra). Beside "
         "this page: <code>results.json</code> holds every number, <code>paths.npz</code> every "
         "path, weight and network parameter, <code>figures/</code> the pictures.</p>",
@@ -121,7 +124,7 @@ def _cards(comparison: Any) -> str:
                 f" (mean over {len(comparison.runs)} seeds {number(spread['excess_mean'], 4)} ± "
                 f"{number(spread['excess_sd'], 2)})"
             )
-        cards.append(f"<div class=card><b>{number(excess, 4)}×</b><span>{note}</span></div>")
+        cards.append(f"<div class=card><b>{excess:.3f}×</b><span>{note}</span></div>")
     if comparison.fit is not None:
         fit, network = comparison.fit, comparison.as_dict()["network"]
         held = (

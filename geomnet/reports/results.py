@@ -82,6 +82,12 @@ def number(value: float | None, digits: int = 5) -> str:
     return f"{value:.{digits}g}"
 
 
+def _distance(geo: Any) -> str:
+    """Distance in six digits; in brackets, with a question mark, where it is not to be trusted."""
+    text = number(geo.distance, 6)
+    return text if geo.certificate.converged else f"({text}?)"
+
+
 def table(comparison: Any) -> str:
     """Lengths of every path in every metric, with distances and excess, as text."""
     metrics = list(comparison.geodesics)
@@ -90,10 +96,10 @@ def table(comparison: Any) -> str:
         label = "trained network" if path == "network" else f"{NAMES[path]} geodesic"
         rows.append([label, *(number(lengths[name], 6) for name in metrics)])
     geodesics = comparison.geodesics.values()
-    rows.append(["distance", *(number(geo.distance, 6) for geo in geodesics)])
+    rows.append(["distance", *(_distance(geo) for geo in geodesics)])
     rows.append(["  ± error estimate", *(f"{geo.error_estimate:.1e}" for geo in geodesics)])
     if "network" in comparison.lengths:
-        rows.append(["excess of the network", *(number(x, 4) for x in comparison.excess.values())])
+        rows.append(["excess of the network", *(f"{x:.3f}" for x in comparison.excess.values())])
         if len(comparison.runs) > 1:
             spread = comparison.spread
             rows.append(

@@ -19,7 +19,7 @@ def certificate_in_words(geo: Any, lower_bound: float | None = None) -> str:
         A distance in closed form that no path can pass.
     """
     certificate = geo.certificate
-    if certificate.iterations == 0 and certificate.hessian_products == 0:
+    if getattr(geo.metric, "structure", None) == "flat":
         return (
             "This metric is constant, so the straight line is the shortest path and its length is "
             "known exactly."

@@ -83,6 +83,11 @@ def compare(data: str | Path | Sample = "digits", **options: Any) -> Comparison:
     (True, True)
     """
     began = time.perf_counter()
+    if not isinstance(data, (str, Path, Sample)):
+        raise InputError(
+            f"data: expected a name, a file's path or a gn.Sample, got {type(data).__name__}; make "
+            "one with gn.Sample(points, labels=...)"
+        )
     given = data if isinstance(data, Sample) else None
     named = given.name or "sample" if given is not None else str(data)
     try:
