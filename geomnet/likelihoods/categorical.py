@@ -64,10 +64,20 @@ class Categorical(Likelihood):
 
     @staticmethod
     def _angle(start: np.ndarray, end: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Roots of both distributions and the angle between them, without cancellation."""
-        root_start = np.exp(0.5 * log_softmax(start, axis=-1))
-        root_end = np.exp(0.5 * log_softmax(end, axis=-1))
-        half = 0.5 * np.sqrt(np.sum((root_start - root_end) ** 2, axis=-1))
+        """Roots of both distributions and the angle between them, without cancellation.
+
+        For near logits the change of log p is Δz − log Σ p e^Δz, small and exact to its digits.
+        """
+        log_start, log_end = log_softmax(start, axis=-1), log_softmax(end, axis=-1)
+        root_start, root_end = np.exp(0.5 * log_start), np.exp(0.5 * log_end)
+        step = end - start
+        near = np.abs(step).max(axis=-1, keepdims=True) < 1
+        small = np.where(near, step, 0.0)
+        total = np.sum(root_start**2 * np.expm1(small), axis=-1, keepdims=True)
+        change = np.where(
+            near, root_start * np.expm1(0.5 * (small - np.log1p(total))), root_end - root_start
+        )
+        half = 0.5 * np.sqrt(np.sum(change**2, axis=-1))
         return root_start, root_end, 2 * np.arcsin(np.minimum(half, 1.0))
 
     def squared_distance(self, start: np.ndarray, end: np.ndarray) -> np.ndarray:

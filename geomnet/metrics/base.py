@@ -157,7 +157,10 @@ class Metric(RiemannianMetric):
     # -- derived: steps of a path -------------------------------------------------------------
 
     def squared_step(self, start: np.ndarray, end: np.ndarray) -> np.ndarray:
-        """Squared length of the steps from `start` to `end`, (k, n, d): midpoint rule, (k,)."""
+        """Squared length of the steps from `start` to `end`, (k, n, d): midpoint rule, (k,).
+
+        One of a subclass's own must keep its digits for small steps: lengths of curves subdivide.
+        """
         u = end - start
         return np.asarray(self.inner_product(u, u, 0.5 * (start + end)))
 
