@@ -159,7 +159,7 @@ def _table(comparison: Any) -> str:
     )
     rows.append(f"<tr class=sum><td>distance</td>{cells}</tr>")
     if "network" in comparison.lengths:
-        cells = "".join(f"<td>{number(value, 4)}</td>" for value in comparison.excess.values())
+        cells = "".join(f"<td>{value:.3f}</td>" for value in comparison.excess.values())
         rows.append(f"<tr><td>excess of the network</td>{cells}</tr>")
     return "<table>" + "".join(rows) + "</tbody></table>"
 
