@@ -25,6 +25,9 @@ LEVELS = 4
 LEAST_PIECES = 32
 """Intervals a curve is looked at in before any may pass: a narrow peak must not be missed."""
 
+MOST_INTERVALS = 64
+"""Intervals a segment may be in at once before its metric counts as rough everywhere."""
+
 GENERATIONS = 40
 """Halvings before a segment counts as one whose points collide."""
 
@@ -211,12 +214,14 @@ class Curve:
             segment, low = segment[~converged], low[~converged]
             if not len(segment):
                 return total
+            if len(segment) > MOST_INTERVALS * max(self.n_steps, LEAST_PIECES):
+                break
             size /= 2
             segment = np.concatenate([segment, segment])
             low = np.concatenate([low, low + size])
         raise ConvergenceError(
             f"length: {len(np.unique(segment))} of {self.n_steps} segments did not converge to "
-            f"{rtol:g}; points collide on this curve, where the metric may be infinite",
+            f"{rtol:g}; points collide on this curve, or the metric is rough; take a larger rtol",
             total,
         )
 
@@ -236,6 +241,10 @@ def _romberg(
     converged = np.zeros(len(low), dtype=bool)
     active = np.arange(len(low))
     rows: list[np.ndarray] = []
+    # states are rounded, and steps between them more so the shorter they are
+    spread = np.abs(step).max(axis=(-2, -1))
+    noise = 8 * np.finfo(np.float64).eps * np.abs(start).max(axis=(-2, -1))
+    noise = np.divide(noise, size * spread, out=np.zeros_like(noise), where=spread > 0)
     for level in range(LEVELS):
         parts = 2**level
         knots = low[active] + size / parts * np.arange(parts + 1)[:, None]
@@ -253,7 +262,8 @@ def _romberg(
         if level >= 2:
             # the change against the last level's best, and within this level
             change = np.maximum(np.abs(row[-1] - rows_before[-1]), np.abs(row[-1] - row[-2]))
-            left = change > np.maximum(tolerance(result.sum()), 1e-14 * np.abs(row[-1]))
+            floor = np.maximum(1e-14, parts * noise[active]) * np.abs(row[-1])
+            left = change > np.maximum(tolerance(result.sum()), floor)
             converged[active[~left]] = True
             active, rows = active[left], [column[left] for column in row]
             if not len(active):
