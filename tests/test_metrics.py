@@ -281,6 +281,24 @@ def test_sharp_without_matrices(name):
     np.testing.assert_allclose(metric.sharp(metric.flat(u, x), x), u, atol=1e-6)
 
 
+def test_the_stiffest_term_preconditions_sharp():
+    # of 520 unknowns; the other term takes hundreds of products
+    class Counted(gn.EnergyMetric):
+        products = 0
+
+        def flat(self, tangent_vec, base_point):
+            Counted.products += 1
+            return super().flat(tangent_vec, base_point)
+
+    space = large_metrics()["user"].space
+    l2, energy = gn.L2Metric(space), Counted(space)
+    p = np.random.default_rng(1).normal(size=space.shape)
+    for metric in (2.0 * l2 + energy, energy + 2.0 * l2):
+        Counted.products = 0
+        metric.sharp(p, space.identity)
+        assert 2 <= Counted.products <= 40
+
+
 @pytest.mark.parametrize("name", ["user", "l2_first"])
 def test_geodesics_without_matrices(name):
     metric = large_metrics()[name]
@@ -578,6 +596,15 @@ def test_points_pass_each_other_in_the_plane_but_not_on_the_line():
     geo = gn.geodesic(metric, plane.identity, swapped, n_steps=32, initial_path=around)
     assert geo.certificate.locally_shortest
     assert np.linalg.norm(geo.path[:, 0] - geo.path[:, 1], axis=-1).min() > 1
+
+
+def test_sums_ask_every_term_about_the_ends():
+    energy = gn.EnergyMetric(LINE, gn.GaussianKernel(1.0))
+    for metric in (3.0 * energy, gn.L2Metric(LINE) + energy, energy + gn.L2Metric(LINE)):
+        with pytest.raises(gn.DomainError, match=r"^end: .*order"):
+            gn.geodesic(metric, LINE.identity, [[1.0], [-1.0]])
+        with pytest.raises(gn.SingularKernelError, match=r"^end: two of its points are equal"):
+            gn.geodesic(metric, LINE.identity, [[1.0], [1.0]])
 
 
 def test_a_nugget_lets_points_pass_on_the_line():
