@@ -425,19 +425,32 @@ def test_steps_and_method_behind_dist_are_the_metrics():
 # -- certificates -----------------------------------------------------------------------------
 
 
+def lowest_of_dense(geo):
+    """Lowest eigenvalue of the Hessian relative to the inverse of the preconditioner."""
+    state = gn.PathEnergy(geo.metric).linearise(geo.path)
+    units = np.eye(geo.path[1:-1].size).reshape(-1, *geo.path[1:-1].shape)
+    hessian = np.array([state.hessian_product(unit).ravel() for unit in units])
+    inverse = np.array([state.precondition(unit).ravel() for unit in units])
+    return eigh(hessian, np.linalg.inv(inverse), eigvals_only=True)[0]
+
+
 @pytest.mark.parametrize("metric", CURVED)
 def test_the_lowest_eigenvalue_is_that_of_the_dense_problem(metric):
     metric = tiny(metric)
     geo = gn.geodesic(metric, metric.space.identity, TINY_END, n_steps=8)
-    state = gn.PathEnergy(metric).linearise(geo.path)
-    units = np.eye(geo.path[1:-1].size).reshape(-1, *geo.path[1:-1].shape)
-    hessian = np.array([state.hessian_product(unit).ravel() for unit in units])
-    inverse = np.array([state.precondition(unit).ravel() for unit in units])
-    lowest = eigh(hessian, np.linalg.inv(inverse), eigvals_only=True)[0]
-    certificate = geo.certificate
+    lowest, certificate = lowest_of_dense(geo), geo.certificate
     assert certificate.lowest_eigenvalue == pytest.approx(lowest, abs=0.05 * max(abs(lowest), 0.1))
     assert certificate.locally_shortest == (lowest > 0)
     assert 1 <= certificate.lanczos_products <= 40
+
+
+@pytest.mark.parametrize("name", ["sphere", "half_plane", "gaussian", "landmarks_close"])
+def test_the_lowest_eigenvalue_of_geodesics_in_closed_form(name):
+    metric, start, end, _ = CLOSED[name]
+    geo = gn.geodesic(metric, start, end, n_steps=32)
+    lowest = lowest_of_dense(geo)
+    assert lowest < 0.7
+    assert geo.certificate.lowest_eigenvalue == pytest.approx(lowest, rel=0.05)
 
 
 def test_the_index_costs_nothing_when_it_is_not_asked_for():
