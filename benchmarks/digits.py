@@ -1,8 +1,8 @@
 """Time and peak memory of the energy geodesic between digits and a smooth map of them.
 
 ``python benchmarks/digits.py`` takes 256 digits in 64 dimensions at 16 steps on one thread;
-``--full`` also all 1797, on one thread and on two (minutes). Each case is a process of its own;
-the result is ``results/digits.json``.
+``--full`` also all 1797 (minutes). Each case is a process of its own; the result is
+``results/digits.json``.
 """
 
 from __future__ import annotations
@@ -30,7 +30,6 @@ from common import (
 CASES = {  # name: points, threads, repeats
     "256": (256, 1, 5),
     "1797": (1797, 1, 1),
-    "1797-two-threads": (1797, 2, 1),
 }
 N_STEPS = 16
 

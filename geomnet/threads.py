@@ -14,9 +14,9 @@ SMALL = 5000
 def blas_threads(n: int) -> AbstractContextManager[Any]:
     """Use one BLAS thread within, for samples of fewer than 5000 points.
 
-    Matrix products of a few hundred points are too short to share, and the two BLAS libraries
-    of NumPy and SciPy, called in turn, keep each other's idle threads spinning: on two cores a
-    solve of 256 or of 1797 points takes two to three times as long with two threads as with one.
+    Matrix products of a few hundred points are too short to share, and idle BLAS threads spin:
+    on two shared cores a solve of 256 or of 1797 points took two to three times as long with two
+    threads as with one. On a calm machine the larger gained a tenth, for twice the work.
     """
     return nullcontext() if n >= SMALL else _pools().limit(limits=1, user_api="blas")
 
