@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from .metrics import EnergyMetric, FisherRaoMetric, L2Metric, Metric
     from .networks import (
         RK4,
+        Action,
         Euler,
         Field,
         Fit,
@@ -111,6 +112,7 @@ _HOMES = {
     "metrics": ("EnergyMetric", "FisherRaoMetric", "L2Metric", "Metric"),
     "networks": (
         "RK4",
+        "Action",
         "Euler",
         "Field",
         "Fit",

@@ -27,7 +27,16 @@ import numpy as np
 
 from .errors import DomainError
 
-__all__ = ["LinearisedPath", "MidpointSteps", "PathEnergy", "QuadraticForm", "Steps", "SumOfSteps"]
+__all__ = [
+    "LeftRule",
+    "LeftSteps",
+    "LinearisedPath",
+    "MidpointSteps",
+    "PathEnergy",
+    "QuadraticForm",
+    "Steps",
+    "SumOfSteps",
+]
 
 
 class QuadraticForm(Protocol):
@@ -102,6 +111,59 @@ class MidpointSteps(Steps):
     def solve_sharp_sum(self, r: np.ndarray) -> np.ndarray:
         """Solve with the sum of the cometrics at the midpoints."""
         return self.form.solve_sharp_sum(r)
+
+
+class LeftSteps(Steps):
+    """The left rule: s = ⟨u, u⟩_x with u = y − x, the metric taken at the start of the step.
+
+    It is what a layer of Euler's method spends, whose velocity depends on the state it starts
+    from; of order 1.
+    """
+
+    def __init__(self, form: QuadraticForm) -> None:
+        self.form = form
+        self.squared = form.value
+
+    def gradients(self) -> tuple[np.ndarray, np.ndarray]:
+        """−2♭u + q and 2♭u."""
+        pull = 2 * self.form.flat
+        return self.form.gradient - pull, pull
+
+    def hessian_product(self, dx: np.ndarray, dy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The same combination of the changes of ♭u and q."""
+        dflat, dgradient = self.form.derivative(dy - dx, dx)
+        pull = 2 * dflat
+        return dgradient - pull, pull
+
+    def sharp(self, p: np.ndarray) -> np.ndarray:
+        """♯ at the starts."""
+        return self.form.sharp(p)
+
+    def solve_sharp_sum(self, r: np.ndarray) -> np.ndarray:
+        """Solve with the sum of the cometrics at the starts."""
+        return self.form.solve_sharp_sum(r)
+
+
+@dataclass(frozen=True)
+class LeftRule:
+    """A metric whose squared steps follow the left rule, for :class:`PathEnergy`.
+
+    Parameters
+    ----------
+    metric : Metric
+        Asked for ``linearise(velocity, base_point)`` and ``inner_product`` only.
+    """
+
+    metric: Any
+
+    def steps(self, start: np.ndarray, end: np.ndarray) -> Steps:
+        """Squared steps with their derivatives."""
+        return LeftSteps(self.metric.linearise(end - start, start))
+
+    def squared_step(self, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+        """⟨u, u⟩ at the starts, (k,)."""
+        step = end - start
+        return np.asarray(self.metric.inner_product(step, step, start))
 
 
 class SumOfSteps(Steps):

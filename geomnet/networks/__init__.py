@@ -1,5 +1,6 @@
 """Networks: fields, integrators, the architecture, its readout and training."""
 
+from .action import Action
 from .builtin_fields import LinearField, RandomFeatureField, ReLUField, TanhField
 from .fields import Field, FunctionField
 from .integrators import RK4, Euler, Integrator, Midpoint
@@ -9,6 +10,7 @@ from .training import Fit, train
 
 __all__ = [
     "RK4",
+    "Action",
     "Euler",
     "Field",
     "Fit",

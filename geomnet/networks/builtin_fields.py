@@ -11,7 +11,7 @@ import autograd.numpy as anp
 import numpy as np
 
 from ..errors import check_integer, check_positive
-from .fields import Field
+from .fields import Field, LinearisedField
 
 __all__ = ["LinearField", "RandomFeatureField", "ReLUField", "TanhField"]
 
@@ -37,6 +37,11 @@ class _OneHiddenLayer(Field):
     @abstractmethod
     def slope(u: np.ndarray, h: np.ndarray) -> np.ndarray:
         """σ'(u), given h = σ(u) too."""
+
+    @staticmethod
+    @abstractmethod
+    def times_slope(v: np.ndarray, h: np.ndarray) -> np.ndarray:
+        """σ'(u)·v from h = σ(u), written over v."""
 
     @property
     def n_parameters(self) -> int:
@@ -88,6 +93,10 @@ class _OneHiddenLayer(Field):
         )
         return back @ w, to_theta
 
+    def linearise(self, x: np.ndarray, theta: np.ndarray) -> LinearisedField:
+        """Velocities and derivative, the hidden activations kept."""
+        return _LinearisedHiddenLayer(self, x, theta)
+
     def init(self, rng: np.random.Generator) -> np.ndarray:
         """Draw W ~ N(0, gain²/dim), A ~ N(0, 0.01/width), biases zero.
 
@@ -118,6 +127,50 @@ class _OneHiddenLayer(Field):
         return np.concatenate([w.reshape(-1), b, (a * (bound / size)).reshape(-1), c])
 
 
+class _LinearisedHiddenLayer(LinearisedField):
+    """A σ(Wx + b) + c at one (x, θ), with h = σ(Wx + b) kept.
+
+    Large temporaries cost more than the arithmetic here, so everything is in place.
+    """
+
+    field: _OneHiddenLayer
+
+    def __init__(self, field: _OneHiddenLayer, x: np.ndarray, theta: np.ndarray) -> None:
+        self.field, self.x, self.theta = field, x, theta
+        self.w, b, self.a, c = field.unpack(theta)
+        u = x @ self.w.T
+        u += b
+        self.h = field.activation(u)
+        self.value = self.h @ self.a.T
+        self.value += c
+
+    def jvp(self, dx: np.ndarray | None, dtheta: np.ndarray | None) -> np.ndarray:
+        """A(σ'·(W dx + dW x + db)) + dA h + dc."""
+        if dtheta is None:
+            assert dx is not None
+            return self.field.times_slope(dx @ self.w.T, self.h) @ self.a.T
+        dw, db, da, dc = self.field.unpack(dtheta)
+        du = self.x @ dw.T
+        du += db
+        if dx is not None:
+            du += dx @ self.w.T
+        out = self.field.times_slope(du, self.h) @ self.a.T
+        out += self.h @ da.T
+        out += dc
+        return out
+
+    def vjp(self, cotangent: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Pull back through A, σ' and W."""
+        back = self.field.times_slope(cotangent @ self.a, self.h)
+        to_theta = np.empty(self.field.n_parameters)
+        to_w, to_b, to_a, to_c = self.field.unpack(to_theta)
+        to_w[:] = (self.x.T @ back).T  # a tall thin matrix is the faster one to transpose
+        np.sum(back, axis=0, out=to_b)
+        np.matmul(cotangent.T, self.h, out=to_a)
+        np.sum(cotangent, axis=0, out=to_c)
+        return back @ self.w, to_theta
+
+
 @dataclass(frozen=True)
 class TanhField(_OneHiddenLayer):
     r"""The field :math:`f(x) = A\tanh(Wx + b) + c`.
@@ -146,6 +199,14 @@ class TanhField(_OneHiddenLayer):
         """1 − tanh²."""
         return 1.0 - h * h
 
+    @staticmethod
+    def times_slope(v: np.ndarray, h: np.ndarray) -> np.ndarray:
+        """Return v − tanh²·v."""
+        square = h * h
+        square *= v
+        v -= square
+        return v
+
 
 @dataclass(frozen=True)
 class ReLUField(_OneHiddenLayer):
@@ -168,6 +229,12 @@ class ReLUField(_OneHiddenLayer):
     def slope(u: np.ndarray, h: np.ndarray) -> np.ndarray:
         """One where u > 0."""
         return (u > 0).astype(np.float64)
+
+    @staticmethod
+    def times_slope(v: np.ndarray, h: np.ndarray) -> np.ndarray:
+        """Return v where h > 0."""
+        v *= h > 0
+        return v
 
 
 @dataclass(frozen=True)

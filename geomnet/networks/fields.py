@@ -21,6 +21,7 @@ from ..errors import InputError, check_integer
 __all__ = [
     "Field",
     "FunctionField",
+    "LinearisedField",
     "check_field",
 ]
 
@@ -67,6 +68,10 @@ class Field(ABC):
             _quiet(autograd.grad(lambda theta: anp.sum(self(x, theta) * cotangent)), theta),
         )
 
+    def linearise(self, x: np.ndarray, theta: np.ndarray) -> LinearisedField:
+        """Velocities at (x, θ), with their derivative there."""
+        return LinearisedField(self, x, theta)
+
     def init(self, rng: np.random.Generator) -> np.ndarray:
         """Draw initial parameters of one layer, (p,)."""
         return 0.1 * rng.normal(size=self.n_parameters)
@@ -81,6 +86,35 @@ class Field(ABC):
             f"field: {type(self).__name__} has no limit_lipschitz(theta, bound); write one, or "
             "train without max_step_lipschitz"
         )
+
+
+class LinearisedField:
+    """The velocities of a field at one (x, θ), and their derivative.
+
+    A field derives it by hand to keep what the velocities took to compute (hidden activations):
+    products with the derivative then compute nothing twice.
+
+    Parameters
+    ----------
+    field : Field
+    x : ndarray, shape (n, d)
+    theta : ndarray, shape (p,)
+    """
+
+    def __init__(self, field: Field, x: np.ndarray, theta: np.ndarray) -> None:
+        self.field, self.x, self.theta = field, x, theta
+        self.value = np.asarray(field(x, theta))
+        """f(x, θ), (n, d)."""
+
+    def jvp(self, dx: np.ndarray | None, dtheta: np.ndarray | None) -> np.ndarray:
+        """Change of the velocities along (dx, dθ), (n, d); None stands for zero."""
+        dx = np.zeros_like(self.x) if dx is None else dx
+        dtheta = np.zeros_like(self.theta) if dtheta is None else dtheta
+        return self.field.jvp(self.x, self.theta, dx, dtheta)
+
+    def vjp(self, cotangent: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Pull a covector (n, d) back: (to x, (n, d); to θ, (p,))."""
+        return self.field.vjp(self.x, self.theta, cotangent)
 
 
 def _quiet(function: Any, *args: Any) -> Any:

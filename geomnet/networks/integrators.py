@@ -12,9 +12,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .fields import Field
+from .fields import Field, LinearisedField
 
-__all__ = ["RK4", "Euler", "Integrator", "Midpoint"]
+__all__ = ["RK4", "Euler", "Integrator", "LinearisedStep", "Midpoint"]
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,59 @@ class Integrator:
             to_x += stage_pulls[s]
             to_theta += change
         return to_x, to_theta
+
+    def linearise(self, field: Field, x: np.ndarray, theta: np.ndarray, h: float) -> LinearisedStep:
+        """State after one layer, with its derivative in (x, θ)."""
+        return LinearisedStep(self, field, x, theta, h)
+
+
+class LinearisedStep:
+    r"""One layer at (x, θ): its end :math:`x + h\sum_s b_sk_s`, and the derivative.
+
+    The stages' activations are kept, so that products with the derivative compute nothing twice.
+    """
+
+    def __init__(
+        self, integrator: Integrator, field: Field, x: np.ndarray, theta: np.ndarray, h: float
+    ) -> None:
+        self.integrator, self.h = integrator, h
+        self.stages: list[LinearisedField] = []
+        for row in integrator.a:
+            rates = [stage.value for stage in self.stages]
+            self.stages.append(field.linearise(self._combine(x, row, rates), theta))
+        self.end = self._combine(x, integrator.b, [stage.value for stage in self.stages])
+        """State after the layer, (n, d)."""
+
+    def _combine(self, x: Any, weights: tuple[float, ...], rates: list[Any]) -> Any:
+        """Return x + h Σ w k; x may be None, for zero."""
+        for w, k in zip(weights, rates):
+            if w:
+                x = self.h * w * k if x is None else x + self.h * w * k
+        return x
+
+    def jvp(self, dx: np.ndarray | None, dtheta: np.ndarray | None) -> np.ndarray:
+        """Change of the end along (dx, dθ), (n, d); None stands for zero."""
+        changes: list[np.ndarray] = []
+        for row, stage in zip(self.integrator.a, self.stages):
+            changes.append(stage.jvp(self._combine(dx, row, changes), dtheta))
+        return self._combine(dx, self.integrator.b, changes)
+
+    def vjp(self, cotangent: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Pull a covector on the end back: (to x, (n, d); to θ, (p,))."""
+        a, b = self.integrator.a, self.integrator.b
+        last = len(a) - 1
+        pulls: dict[int, np.ndarray] = {}
+        to_x, to_theta = cotangent, None
+        for s in range(last, -1, -1):
+            column = tuple(a[r][s] for r in range(last, s, -1))
+            own = self.h * b[s] * cotangent if b[s] else None
+            pull = self._combine(own, column, [pulls[r] for r in range(last, s, -1)])
+            if pull is None:
+                continue  # pragma: no cover - a stage that nothing uses
+            pulls[s], change = self.stages[s].vjp(pull)
+            to_x = to_x + pulls[s]
+            to_theta = change if to_theta is None else to_theta + change
+        return to_x, to_theta  # type: ignore[return-value]
 
 
 @dataclass(frozen=True)

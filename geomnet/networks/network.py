@@ -16,9 +16,9 @@ from ..curve import Curve
 from ..errors import InputError, check_array, check_integer, check_positive
 from ..sample import Sample
 from .fields import Field, check_field
-from .integrators import Euler, Integrator
+from .integrators import Euler, Integrator, LinearisedStep
 
-__all__ = ["Network"]
+__all__ = ["LinearisedNetwork", "Network"]
 
 EULER = Euler()
 
@@ -146,6 +146,10 @@ class Network:
                 back = back + cotangents[layer]
         return to_theta, back
 
+    def linearise(self, theta: Any, points: Any) -> LinearisedNetwork:
+        """States, with their derivative in θ: for many products at one θ."""
+        return LinearisedNetwork(self, *self._check(theta, points))
+
     def step_lipschitz(self, theta: Any) -> np.ndarray | None:
         r"""Bound of each layer's Lip(x ↦ x' − x), (L,); None where the field knows none.
 
@@ -197,3 +201,42 @@ class Network:
         """True where every layer's bound is below 1; None where that proves nothing."""
         bounds = self.step_lipschitz(theta)
         return True if bounds is not None and bool((bounds < 1).all()) else None
+
+
+class LinearisedNetwork:
+    """The states of a network at one θ, and their derivative in θ, by hand-derived layers.
+
+    Every layer's hidden activations are kept, so that products with the derivative compute
+    nothing twice.
+    """
+
+    def __init__(self, network: Network, theta: np.ndarray, points: np.ndarray) -> None:
+        self.network, self.theta = network, theta
+        self.layers: list[LinearisedStep] = []
+        self.states = np.empty((network.depth + 1, *points.shape))
+        """States after every layer, the input first, (L+1, n, d)."""
+        self.states[0] = points
+        for index, layer in enumerate(theta):
+            step = network.integrator.linearise(
+                network.field, self.states[index], layer, 1 / network.depth
+            )
+            self.layers.append(step)
+            self.states[index + 1] = step.end
+
+    def jvp(self, dtheta: np.ndarray) -> np.ndarray:
+        """Change of every state along dθ (L, p): (L+1, n, d), zero at the input."""
+        changes = np.zeros_like(self.states)
+        for index, (step, dlayer) in enumerate(zip(self.layers, dtheta)):
+            changes[index + 1] = step.jvp(changes[index] if index else None, dlayer)
+        return changes
+
+    def vjp(self, cotangents: np.ndarray) -> np.ndarray:
+        """Pull covectors on the last state (n, d), or on every state (L+1, n, d), back to θ."""
+        every = cotangents.ndim == 3
+        back = cotangents[-1] if every else cotangents
+        to_theta = np.empty_like(self.theta)
+        for index in range(len(self.layers) - 1, -1, -1):
+            back, to_theta[index] = self.layers[index].vjp(back)
+            if every and index:
+                back += cotangents[index]
+        return to_theta
