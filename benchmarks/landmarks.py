@@ -7,26 +7,21 @@ both in turn on one thread, checks the answers and writes ``results/landmarks.js
 from __future__ import annotations
 
 import argparse
-import json
 import math
-import os
-import subprocess
 import sys
 import time
-import venv
 from pathlib import Path
 from typing import Any
 
 from common import (
-    HERE,
     busy_share,
     environment,
     print_table,
     run_with_threads,
     summary,
-    thread_variables,
     write_json,
 )
+from peer import PeerProcess, peer_python
 
 WIDTH = 0.2
 TRUTH = 1.64107849467
@@ -62,61 +57,6 @@ def landmarks() -> tuple[Any, Any]:
         [1.3 * (cos * x - sin * y) + 0.2, 0.8 * (sin * x + cos * y) + 0.15 * x**2], axis=1
     )
     return np.stack([x, y], axis=1), target
-
-
-def peer_python() -> Path:
-    """Interpreter of the peer's environment, made where it is missing."""
-    home = HERE / ".envs" / "jaxgeometry"
-    python = home / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    requirements = HERE / "requirements-jaxgeometry.txt"
-    installed = home / requirements.name  # a copy, once all of it is there
-    if not installed.exists() or installed.read_text() != requirements.read_text():
-        print("making the environment of jaxgeometry …", flush=True)
-        venv.create(home, with_pip=True, clear=True)
-        subprocess.run(
-            [python, "-m", "pip", "install", "--quiet", "--no-deps", "-r", requirements],
-            check=True,
-        )
-        installed.write_text(requirements.read_text())
-    return python
-
-
-class PeerProcess:
-    """A running peer that answers one request at a time."""
-
-    def __init__(self, python: Path, double: bool) -> None:
-        flags = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
-        self.process = subprocess.Popen(
-            [python, HERE / "peers" / "jaxgeometry_landmarks.py"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env={
-                **{k: v for k, v in os.environ.items() if k != "PYTHONPATH"},
-                **thread_variables(1),
-                "XLA_FLAGS": flags,
-                "JAX_ENABLE_X64": str(int(double)),
-                "JAX_PLATFORMS": "cpu",
-                "MPLBACKEND": "agg",
-            },
-        )
-
-    def ask(self, **request: Any) -> dict[str, Any]:
-        """One request, one answer."""
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.write(json.dumps(request) + "\n")
-        self.process.stdin.flush()
-        line = self.process.stdout.readline()
-        if not line:
-            raise SystemExit(f"the peer stopped with status {self.process.wait()}")
-        return json.loads(line)
-
-    def close(self) -> None:
-        """End it."""
-        assert self.process.stdin is not None
-        self.process.stdin.close()
-        self.process.wait(timeout=60)
 
 
 class CountedMethod:
@@ -194,13 +134,13 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     metric = gn.EnergyMetric(gn.FunctionSpace(x), kernel=gn.GaussianKernel(width=WIDTH))
     ready = time.perf_counter() - begin
 
-    python = arguments.peer_python or peer_python()
+    python = arguments.peer_python or peer_python("jaxgeometry")
     rng = np.random.default_rng(0)
     p, v = rng.normal(size=x.shape), y - x
     wanted = {**PEERS, **(SLOW_PEERS if arguments.full else {})}
     processes = {}
     for single in (False, True):
-        process = PeerProcess(python, double=not single)
+        process = PeerProcess(python, "jaxgeometry_landmarks.py", double=not single)
         told = process.ask(
             do="problem",
             points=x.tolist(),
