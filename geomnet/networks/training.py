@@ -1,4 +1,4 @@
-"""Training: from a sample with labels to parameters and a readout."""
+"""Training: from a sample with labels to parameters and a readout, by least action on request."""
 
 from __future__ import annotations
 
@@ -6,17 +6,22 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize
-from tqdm import tqdm
 
 from ..errors import InputError, check_array, check_choice, check_integer, check_positive
 from ..likelihoods import Likelihood
 from ..sample import Sample
 from ..threads import blas_threads
+from .action import Action
 from .network import Network
+from .objective import Objective
+from .optimisers import Record, adam, lbfgs
 from .readout import Readout
 
 __all__ = ["Fit", "train"]
+
+
+def _nothing() -> np.ndarray:
+    return np.zeros(0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,13 +33,20 @@ class Fit:
     theta : ndarray, shape (L, p)
     readout : Readout
     losses : ndarray
-        Mean loss after every epoch (Adam) or iteration (L-BFGS), penalty excluded.
+        Mean task loss after every epoch (Adam) or iteration (L-BFGS), without penalty and action.
     heldout_losses : ndarray
         The same on the held-out data; empty without.
     train_accuracy, heldout_accuracy : float or None
         Share of right predictions, where the likelihood has such.
     stopped_early : bool
         Whether the held-out loss ended the training.
+    energies : ndarray
+        Energy of the layers' path after every epoch or iteration, the λ not in it; empty
+        without an action.
+    action_energy, action_length : float or None
+        Of the layers' path of the parameters returned, one step a layer: :math:`L\\sum_ls_l` and
+        :math:`\\sum_l\\sqrt{s_l}`. ``network.curve(theta, sample).length(metric)`` subdivides
+        the steps until converged.
     """
 
     theta: np.ndarray
@@ -44,14 +56,18 @@ class Fit:
     train_accuracy: float | None
     heldout_accuracy: float | None
     stopped_early: bool
+    energies: np.ndarray = field(repr=False, default_factory=_nothing)
+    action_energy: float | None = None
+    action_length: float | None = None
 
     def __repr__(self) -> str:
         def share(value):
             return "-" if value is None else f"{value:.3f}"
 
+        energy = "" if self.action_energy is None else f", action_energy={self.action_energy:.4g}"
         return (
             f"Fit(loss={self.losses[-1]:.4g}, train_accuracy={share(self.train_accuracy)}, "
-            f"heldout_accuracy={share(self.heldout_accuracy)}, epochs={len(self.losses)})"
+            f"heldout_accuracy={share(self.heldout_accuracy)}{energy}, epochs={len(self.losses)})"
         )
 
 
@@ -72,11 +88,26 @@ def train(
     max_step_lipschitz: float | None = None,
     theta: Any = None,
     readout: Readout | None = None,
+    train_readout: bool = True,
+    action: Any = None,
+    weight: float | None = None,
 ) -> Fit:
-    r"""Minimise :math:`\sum_iw_i(-\log p(y_i|Wφ_L(x_i)+b)) + ½λ(h|θ|^2 + |W|^2)`.
+    r"""Train a network and its readout, by least action on request.
+
+    What is minimised over θ, W and b is
+
+    .. math:: \sum_iw_i(-\log p(y_i|Wφ_L(x_i)+b)) + ½δ(h|θ|^2 + |W|^2) + λE(θ).
 
     The penalty weighs layers by their step h, so that it is the effort :math:`\int|θ_t|^2dt` of
-    the curve, whatever the depth.
+    the curve, whatever the depth. E, with an `action`, is the energy of the network's own path
+    from the identity to the map it learns, :math:`L\sum_l s(φ_l, φ_{l+1})` with the metric's
+    squared steps: the least action principle of Dong & Zhou (2019), among all networks that
+    solve the task the one of least complexity (length² ≤ energy, equal at constant speed).
+
+    L-BFGS minimises exactly this. Adam estimates the task loss on mini-batches, and takes the
+    energy whole at every step: a metric may couple all points of its sample, and the energy of
+    a batch is then no part of it. So its gradient is unbiased too; where an energy costs much
+    (a kernel matrix a layer), larger batches take fewer of them.
 
     Parameters
     ----------
@@ -98,7 +129,7 @@ def train(
     learning_rate : float
         For Adam; it falls to zero as a cosine.
     weight_decay : float
-        The λ above.
+        The δ above.
     patience : int, optional
         Stop when the held-out loss has not fallen for so many epochs, and return the best
         parameters seen (Adam, with `heldout`).
@@ -108,10 +139,29 @@ def train(
         al. 2019).
     theta, readout : optional
         Where to begin.
+    train_readout : bool
+        Where false, W and b stay as `readout` gives them. A readout that learns can grow where
+        the states move little, and so save action; one held fixed leaves the work to the states.
+    action : Metric, optional
+        In which the path's energy is measured; its space observes the points of `sample`. It is
+        held fixed: the readout inside a ``FisherRaoMetric`` does not follow the readout that is
+        trained. Where they should be one, give it as `readout` too, with ``train_readout=False``.
+    weight : float, optional
+        The λ above, at least zero; owed with `action`. Zero trains as without an action, number
+        for number, and only records the energy.
 
     Returns
     -------
     Fit
+
+    Raises
+    ------
+    InputError
+        For unusable arguments, a metric on other points than the sample's, a training that
+        diverges.
+    DomainError
+        Where the layers' path begins, or by Adam's steps gets, where the metric is not defined
+        (L-BFGS turns back).
 
     Examples
     --------
@@ -121,12 +171,24 @@ def train(
     >>> fit = gn.train(network, sample, gn.Categorical(3), weight_decay=1e-3)
     >>> fit.train_accuracy > 0.9
     True
+
+    The same by least action: the path is shorter.
+
+    >>> metric = gn.L2Metric(gn.FunctionSpace(sample))
+    >>> least = gn.train(
+    ...     network, sample, gn.Categorical(3), weight_decay=1e-3, action=metric, weight=0.1
+    ... )
+    >>> paths = [network.curve(found.theta, sample) for found in (fit, least)]
+    >>> paths[1].length(metric) < 0.5 * paths[0].length(metric), least.train_accuracy > 0.9
+    (True, True)
     """
     for name, value, kind in (("sample", sample, Sample), ("likelihood", likelihood, Likelihood)):
         if not isinstance(value, kind):
             raise InputError(f"{name}: expected a gn.{kind.__name__}, got {type(value).__name__}")
     if readout is not None and not isinstance(readout, Readout):
         raise InputError(f"readout: expected a gn.Readout, got {type(readout).__name__}")
+    if readout is None and not train_readout:
+        raise InputError("train_readout: to hold the readout fixed, give one as readout")
     check_choice("method", method, ("adam", "lbfgs"))
     seed = check_integer("seed", seed, least=0)
     epochs = check_integer("epochs", epochs, least=1)
@@ -145,6 +207,7 @@ def train(
         check_positive("max_step_lipschitz", max_step_lipschitz)
         if method != "adam":
             raise InputError("max_step_lipschitz: needs method 'adam'")
+    energy, weight = _action(network, sample, action, weight)
     rng = np.random.default_rng(seed)
     start_theta = network.init(rng) if theta is None else theta
     start_theta = check_array("theta", start_theta, shape=network.parameters_shape)
@@ -153,21 +216,26 @@ def train(
         readout = Readout(rng.normal(size=shape) / np.sqrt(network.dim))
     elif readout.weight.shape != shape:
         raise InputError(f"readout: expected a weight of shape {shape}, got {readout!r}")
-    objective = _Objective(
-        network, likelihood, sample, _targets(sample, likelihood, targets), weight_decay
+    objective = Objective(
+        network,
+        likelihood,
+        sample,
+        _targets(sample, likelihood, targets),
+        weight_decay,
+        action=energy,
+        weight=weight,
+        train_readout=train_readout,
     )
     evaluation = None
     if heldout is not None:
-        evaluation = _Objective(
+        evaluation = Objective(
             network, likelihood, heldout, _targets(heldout, likelihood, None, "heldout"), 0.0
         )
-    parameters = objective.pack(start_theta, readout)
-    run = _adam if method == "adam" else _lbfgs
-    with blas_threads(batch_size):
-        parameters, losses, heldout_losses, early = run(
-            objective,
-            evaluation,
-            parameters,
+    record = Record(objective, evaluation)
+    with blas_threads(batch_size if energy is None else max(batch_size, sample.n)):
+        parameters = (adam if method == "adam" else lbfgs)(
+            objective.pack(start_theta, readout),
+            record,
             rng=rng,
             epochs=epochs,
             batch_size=batch_size,
@@ -175,16 +243,35 @@ def train(
             patience=patience,
             max_step_lipschitz=max_step_lipschitz,
         )
-    theta, readout = objective.unpack(parameters)
-    return Fit(
-        theta=theta,
-        readout=readout,
-        losses=np.array(losses),
-        heldout_losses=np.array(heldout_losses),
-        train_accuracy=objective.score(parameters),
-        heldout_accuracy=None if evaluation is None else evaluation.score(parameters),
-        stopped_early=early,
-    )
+        return _fit(parameters, record)
+
+
+def _action(
+    network: Network, sample: Sample, metric: Any, weight: float | None
+) -> tuple[Action | None, float]:
+    """The energy of the network's path in a metric on the sample's points, and its weight."""
+    if metric is None:
+        if weight is not None:
+            raise InputError("weight: weighs an action, and there is none; give action=metric")
+        return None, 0.0
+    if weight is None:
+        raise InputError("weight: the action needs one, such as 0.1; 0 records the energy only")
+    weight = check_positive("weight", weight, zero=True)
+    try:
+        action = Action(network, metric)
+        points = action.points
+    except (AttributeError, InputError) as error:
+        said = str(error).removeprefix("metric: ")
+        raise InputError(
+            f"action: expected a metric on the sample's function space, such as "
+            f"gn.L2Metric(gn.FunctionSpace(sample)); {said}"
+        ) from None
+    if not np.array_equal(points, sample.points):
+        raise InputError(
+            f"action: its metric observes {len(points)} points that are not the {sample.n} points "
+            "of the sample; make it on gn.FunctionSpace(sample)"
+        )
+    return action, weight
 
 
 def _targets(
@@ -197,160 +284,25 @@ def _targets(
     return likelihood.check_targets(targets, sample.n)
 
 
-class _Objective:
-    """Penalised mean loss of packed parameters (θ, W, b) on a sample, with its gradient."""
-
-    def __init__(
-        self,
-        network: Network,
-        likelihood: Likelihood,
-        sample: Sample,
-        targets: np.ndarray,
-        weight_decay: float,
-    ) -> None:
-        self.network, self.likelihood = network, likelihood
-        self.points, self.weights, self.targets = sample.points, sample.weights, targets
-        self.weight_decay = weight_decay
-        self._cuts = np.cumsum([network.n_parameters, likelihood.n_parameters * network.dim])
-
-    def pack(self, theta: np.ndarray, readout: Readout) -> np.ndarray:
-        return np.concatenate([theta.reshape(-1), readout.weight.reshape(-1), readout.bias])
-
-    def _split(self, parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        theta, weight, bias = np.split(parameters, self._cuts)
-        return (
-            theta.reshape(self.network.parameters_shape),
-            weight.reshape(-1, self.network.dim),
-            bias,
-        )
-
-    def unpack(self, parameters: np.ndarray) -> tuple[np.ndarray, Readout]:
-        theta, weight, bias = self._split(parameters)
-        return theta.copy(), Readout(weight.copy(), bias.copy())
-
-    def __call__(
-        self, parameters: np.ndarray, index: Any = slice(None)
-    ) -> tuple[float, np.ndarray]:
-        """Penalised loss on the data at `index`, and its gradient."""
-        theta, weight, bias = self._split(parameters)
-        # n/|batch| makes a random batch an unbiased estimate of the weighted mean
-        share = self.weights[index]
-        share = share * (len(self.weights) / len(share))
-        states = self.network.states(theta, self.points[index])
-        z = states[-1] @ weight.T + bias
-        targets = self.targets[index]
-        loss = float(share @ self.likelihood.negative_log_likelihood(z, targets))
-        signal = share[:, None] * self.likelihood.residual(z, targets)
-        to_theta, _ = self.network.vjp(theta, states, signal @ weight)
-        decay, h = self.weight_decay, 1 / self.network.depth
-        penalty = 0.5 * decay * (h * np.sum(theta**2) + np.sum(weight**2))
-        gradient = np.concatenate(
-            [
-                (to_theta + decay * h * theta).reshape(-1),
-                (signal.T @ states[-1] + decay * weight).reshape(-1),
-                signal.sum(axis=0),
-            ]
-        )
-        return loss + penalty, gradient
-
-    def limited(self, parameters: np.ndarray, bound: float) -> np.ndarray:
-        """Parameters whose layers keep a Lipschitz bound."""
-        theta, weight, bias = self._split(parameters)
-        theta = self.network.limit_step_lipschitz(theta, bound)
-        return np.concatenate([theta.reshape(-1), weight.reshape(-1), bias])
-
-    def predict(self, parameters: np.ndarray) -> np.ndarray:
-        theta, weight, bias = self._split(parameters)
-        return self.network(theta, self.points) @ weight.T + bias
-
-    def loss(self, parameters: np.ndarray) -> float:
-        """Mean loss, without the penalty."""
-        z = self.predict(parameters)
-        return float(self.weights @ self.likelihood.negative_log_likelihood(z, self.targets))
-
-    def score(self, parameters: np.ndarray) -> float | None:
-        return self.likelihood.score(self.predict(parameters), self.targets)
-
-
-def _adam(
-    objective: _Objective,
-    evaluation: _Objective | None,
-    parameters: np.ndarray,
-    *,
-    rng: np.random.Generator,
-    epochs: int,
-    batch_size: int,
-    learning_rate: float,
-    patience: int | None,
-    max_step_lipschitz: float | None,
-) -> tuple[np.ndarray, list[float], list[float], bool]:
-    """Adam (Kingma & Ba 2015) on mini-batches, its rate falling to zero as a cosine."""
-    n = len(objective.points)
-    batches = -(-n // batch_size)
-    first, second = np.zeros_like(parameters), np.zeros_like(parameters)
-    losses: list[float] = []
-    heldout_losses: list[float] = []
-    best, best_epoch = (np.inf, parameters), 0
-    step = 0
-    bar = tqdm(range(epochs), desc="training", unit="epoch", disable=None, leave=False)
-    for epoch in bar:
-        for index in np.array_split(rng.permutation(n), batches):
-            _, gradient = objective(parameters, index)
-            step += 1
-            first = 0.9 * first + 0.1 * gradient
-            second = 0.999 * second + 0.001 * gradient**2
-            rate = learning_rate * 0.5 * (1 + np.cos(np.pi * (step - 1) / (epochs * batches)))
-            parameters = parameters - rate * (first / (1 - 0.9**step)) / (
-                np.sqrt(second / (1 - 0.999**step)) + 1e-8
-            )
-        if max_step_lipschitz is not None:
-            parameters = objective.limited(parameters, max_step_lipschitz)
-        losses.append(objective.loss(parameters))
-        if not np.isfinite(losses[-1]):
-            raise InputError(
-                f"learning_rate: training diverged in epoch {epoch + 1}; take a smaller one"
-            )
-        bar.set_postfix(loss=f"{losses[-1]:.4g}")
-        if evaluation is not None:
-            heldout_losses.append(evaluation.loss(parameters))
-            if patience is not None:
-                if heldout_losses[-1] < best[0]:
-                    best, best_epoch = (heldout_losses[-1], parameters.copy()), epoch
-                elif epoch - best_epoch >= patience:
-                    return best[1], losses, heldout_losses, True
-    if patience is not None:
-        parameters = best[1]
-    return parameters, losses, heldout_losses, False
-
-
-def _lbfgs(
-    objective: _Objective,
-    evaluation: _Objective | None,
-    parameters: np.ndarray,
-    *,
-    epochs: int,
-    **_: Any,
-) -> tuple[np.ndarray, list[float], list[float], bool]:
-    """L-BFGS on the whole sample."""
-    losses: list[float] = []
-    heldout_losses: list[float] = []
-    with tqdm(total=epochs, desc="training", disable=None, leave=False) as bar:
-
-        def record(parameters):
-            losses.append(objective.loss(parameters))
-            if evaluation is not None:
-                heldout_losses.append(evaluation.loss(parameters))
-            bar.update()
-            bar.set_postfix(loss=f"{losses[-1]:.4g}")
-
-        found = minimize(
-            objective,
-            parameters,
-            jac=True,
-            method="L-BFGS-B",
-            callback=record,
-            options={"maxiter": epochs, "maxfun": 4 * epochs, "ftol": 1e-12, "gtol": 1e-8},
-        )
-    if not losses:
-        record(found.x)
-    return found.x, losses, heldout_losses, False
+def _fit(parameters: np.ndarray, record: Record) -> Fit:
+    """What was reached, and how."""
+    objective, evaluation = record.objective, record.evaluation
+    theta, readout = objective.unpack(parameters)
+    energy = length = None
+    if objective.action is not None:
+        states = objective.network.states(theta, objective.action.points)
+        squared = objective.action.metric.squared_step(states[:-1], states[1:])
+        energy = float(len(squared) * squared.sum())
+        length = float(np.sqrt(np.maximum(squared, 0.0)).sum())
+    return Fit(
+        theta=theta,
+        readout=readout,
+        losses=np.array(record.losses),
+        heldout_losses=np.array(record.heldout_losses),
+        train_accuracy=objective.score(parameters),
+        heldout_accuracy=None if evaluation is None else evaluation.score(parameters),
+        stopped_early=record.stopped_early,
+        energies=np.array(record.energies),
+        action_energy=energy,
+        action_length=length,
+    )
