@@ -71,7 +71,7 @@ if TYPE_CHECKING:
     from .reports import write_report
     from .sample import Sample
     from .space import FunctionSpace
-    from .studies import Comparison, compare
+    from .studies import Comparison, LeastActionPath, compare, least_action_path
     from .versions import show_versions
 
 _HOMES = {
@@ -130,7 +130,7 @@ _HOMES = {
     "reports": ("write_report",),
     "sample": ("Sample",),
     "space": ("FunctionSpace",),
-    "studies": ("Comparison", "compare"),
+    "studies": ("Comparison", "LeastActionPath", "compare", "least_action_path"),
     "versions": ("show_versions",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -26,7 +26,7 @@ def _nothing() -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """A trained network.
+    r"""A trained network.
 
     Attributes
     ----------
@@ -44,8 +44,8 @@ class Fit:
         Energy of the layers' path after every epoch or iteration, the λ not in it; empty
         without an action.
     action_energy, action_length : float or None
-        Of the layers' path of the parameters returned, one step a layer: :math:`L\\sum_ls_l` and
-        :math:`\\sum_l\\sqrt{s_l}`. ``network.curve(theta, sample).length(metric)`` subdivides
+        Of the layers' path of the parameters returned, one step a layer: :math:`L\sum_ls_l` and
+        :math:`\sum_l\sqrt{s_l}`. ``network.curve(theta, sample).length(metric)`` subdivides
         the steps until converged.
     """
 
