@@ -71,6 +71,19 @@ def _parser() -> argparse.ArgumentParser:
     add("--steps", type=int, default=16, help="steps of the paths, a multiple of 4 from 8 on (16)")
     add("--seed", type=int, default=0, help="seed of the draw and the training (0)")
     add("--seeds", type=int, default=1, metavar="K", help="repeat over K seeds (1)")
+    add(
+        "--least-action",
+        type=float,
+        metavar="L",
+        help="train a second network likewise, with L times the energy of its path added to its "
+        "loss, and measure it beside the first (try 1e-4)",
+    )
+    add(
+        "--action-metric",
+        metavar="energy|l2|fisher-rao",
+        help="metric of that energy (energy); with fisher-rao the second network keeps the "
+        "readout of the first",
+    )
     add("--label-column", metavar="NAME", help="column of a CSV that holds the labels")
     add(
         "--out",

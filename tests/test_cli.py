@@ -19,7 +19,7 @@ from geomnet import files, studies
 from geomnet.cli import main
 from geomnet.geodesics import solve
 from geomnet.reports import writer
-from geomnet.studies import comparison as study
+from geomnet.studies import measuring as study
 from geomnet.studies.comparison import Options
 
 PACKAGE = Path(gn.__file__).parent

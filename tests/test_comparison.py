@@ -12,7 +12,7 @@ from sklearn import datasets as originals
 
 import geomnet as gn
 from geomnet.geodesics import solve
-from geomnet.studies import comparison as study
+from geomnet.studies import measuring as study
 
 METRICS = ("l2", "energy", "fisher-rao")
 SMALL = {"n": 30, "depth": 3, "steps": 8}

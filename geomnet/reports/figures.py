@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 from typing import Any
 
 import numpy as np
@@ -10,12 +11,18 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ..studies.options import NAMES
+from ..studies.options import LEAST_ACTION, NAMES, NETWORK, PATH_NAMES
 
 __all__ = ["draw_figures"]
 
-COLOURS = {"l2": "#4477aa", "energy": "#ee6677", "fisher-rao": "#228833", "network": "#222222"}
-STYLES = {"l2": "-", "energy": "-", "fisher-rao": "-", "network": "--"}
+COLOURS = {
+    "l2": "#4477aa",
+    "energy": "#ee6677",
+    "fisher-rao": "#228833",
+    NETWORK: "#222222",
+    LEAST_ACTION: "#aa3377",
+}
+STYLES = {"l2": "-", "energy": "-", "fisher-rao": "-", NETWORK: "--", LEAST_ACTION: "-."}
 N_TRACES = 24
 
 
@@ -45,18 +52,14 @@ def _panels(count: int, width: float, height: float, **options: Any) -> tuple[Fi
     return figure, axes
 
 
-def _label(path: str) -> str:
-    return "network" if path == "network" else f"{NAMES[path]} geodesic"
-
-
 def _lengths(comparison: Any) -> Figure:
-    """Bars of every path's length over the distance, a panel a metric."""
+    """Bars of every path's length over the distance of its ends, a panel a metric."""
     paths = list(comparison.lengths)
     figure, axes = _panels(
         len(comparison.geodesics), 3.9, 0.55 + 0.52 * (len(paths) + 1), sharey=True
     )
     for axis, (name, geo) in zip(axes, comparison.geodesics.items()):
-        ratios = [comparison.lengths[path][name] / geo.distance for path in paths]
+        ratios = [comparison.ratios(path)[name] for path in paths]
         finite = [r for r in ratios if np.isfinite(r)] or [1.0]
         positions = np.arange(len(paths))
         axis.barh(
@@ -72,7 +75,7 @@ def _lengths(comparison: Any) -> Figure:
         axis.set_xlim(0, max(finite) * 1.2)
         axis.set_title(f"in {NAMES[name]}: distance {geo.distance:.5g}", fontsize=11)
         axis.set_xlabel("length / distance")
-        axis.set_yticks(positions, [_label(path) for path in paths])
+        axis.set_yticks(positions, [PATH_NAMES[path] for path in paths])
         axis.invert_yaxis()
     # sharing the axis inverts it once a panel: an even number would undo it
     axes[0].set_ylim(len(paths) - 0.5, -0.5)
@@ -106,7 +109,7 @@ def _speed(comparison: Any) -> Figure:
     handles = [
         Line2D([], [], color=COLOURS[path], ls=STYLES[path], lw=2) for path in comparison.curves
     ]
-    labels = [_label(path) for path in comparison.curves]
+    labels = [PATH_NAMES[path] for path in comparison.curves]
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
     return figure
 
@@ -143,7 +146,7 @@ def _paths(comparison: Any) -> Figure:
             *plane[0, shown].T, s=22, facecolors="white", edgecolors=colours[shown], zorder=3
         )
         axis.scatter(*plane[-1, shown].T, s=22, color=colours[shown], zorder=3)
-        axis.set_title(_label(name), fontsize=11)
+        axis.set_title(PATH_NAMES[name], fontsize=11)
         axis.set_xlabel("time" if flat else "first principal component")
     axes[0].set_ylabel("x" if flat else "second principal component")
     return figure
@@ -202,12 +205,25 @@ def _seeds(comparison: Any) -> Figure:
     """Excess of the network for every seed."""
     metrics = list(comparison.geodesics)
     figure, (axis,) = _panels(1, 5.2, 3.2)
-    for k, name in enumerate(metrics):
-        values = np.array([run["excess"][name] for run in comparison.runs], dtype=float)
-        axis.scatter(np.full(len(values), k), values, color=COLOURS[name], alpha=0.75, zorder=2)
-        axis.hlines(values.mean(), k - 0.2, k + 0.2, color=COLOURS[name], lw=2.5)
+    kinds = {"excess": 0.0}
+    if comparison.least_action is not None:
+        kinds = {"excess": -0.22, "least_action_excess": 0.22}
+    for (k, name), (kind, shift) in itertools.product(enumerate(metrics), kinds.items()):
+        values = np.array([run[kind][name] for run in comparison.runs], dtype=float)
+        axis.scatter(
+            np.full(len(values), k + shift),
+            values,
+            edgecolors=COLOURS[name],
+            facecolors=COLOURS[name] if kind == "excess" else "white",
+            alpha=0.75,
+            zorder=2,
+        )
+        axis.hlines(values.mean(), k + shift - 0.16, k + shift + 0.16, color=COLOURS[name], lw=2.5)
     axis.set_xticks(range(len(metrics)), [NAMES[name] for name in metrics])
     axis.set_xlim(-0.6, len(metrics) - 0.4)
     axis.set_ylabel("excess of the network")
-    axis.set_title(f"{len(comparison.runs)} seeds; the bar is the mean", fontsize=10)
+    title = f"{len(comparison.runs)} seeds; the bar is the mean"
+    if len(kinds) > 1:
+        title += "; open: by least action"
+    axis.set_title(title, fontsize=10)
     return figure

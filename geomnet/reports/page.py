@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import base64
+import math
 from html import escape
 from importlib.resources import files
 from string import Template
 from typing import Any
 
 from .._version import __version__
-from ..studies.options import NAMES
+from ..studies.options import LEAST_ACTION, NAMES, PATH_NAMES
 from .results import number
 from .words import certificate_in_words
 
@@ -18,7 +19,8 @@ __all__ = ["render_page"]
 CAPTIONS = {
     "lengths": (
         "Every path in every metric",
-        "Length of each path, in units of the distance of that metric: 1 is the least possible. "
+        "Length of each path, in units of the distance between its ends in that metric: 1 is the "
+        "least possible. "
         "Compare bars within a panel; panels measure in different units.",
     ),
     "speed": (
@@ -47,7 +49,6 @@ CAPTIONS = {
 def render_page(comparison: Any, figures: dict[str, bytes]) -> str:
     """Render the report as HTML text."""
     sample = comparison.sample
-    bounds = comparison.lower_bounds
     parts = [
         f"<h1>{escape(sample.name or 'sample')}: paths of maps, judged by "
         f"{_count(len(comparison.geodesics), 'metric')}</h1>",
@@ -74,10 +75,7 @@ def render_page(comparison: Any, figures: dict[str, bytes]) -> str:
     parts += [
         "<h2>What the certificates say</h2>",
         "<dl>",
-        *(
-            f"<dt>{NAMES[name]}</dt><dd>{escape(certificate_in_words(geo, bounds.get(name)))}</dd>"
-            for name, geo in comparison.geodesics.items()
-        ),
+        *_certificates(comparison),
         "</dl>",
         _notes(comparison),
         "<h2>How to reproduce it</h2>",
@@ -127,18 +125,41 @@ def _cards(comparison: Any) -> str:
         cards.append(f"<div class=card><b>{excess:.3f}×</b><span>{note}</span></div>")
     if comparison.fit is not None:
         fit, network = comparison.fit, comparison.as_dict()["network"]
-        held = (
-            "no data held out"
-            if fit.heldout_accuracy is None
-            else f"{100 * fit.heldout_accuracy:.1f} % on {comparison.heldout.n} held-out points"
-        )
         cards.append(
             f"<div class=card><b>{100 * fit.train_accuracy:.1f} %</b><span>accuracy of the network "
             f"({network['depth']} residual layers, {network['parameters']} parameters with the "
-            f"readout), {held}</span>"
+            f"readout), {_heldout(comparison, fit)}</span>"
             "</div>"
         )
+    least = comparison.least_action
+    if least is not None:
+        share = least.fit.action_energy / least.plain_energy if least.plain_energy else math.nan
+        cards.append(
+            f"<div class=card><b>{number(share, 3)}×</b><span>the trained network's energy in "
+            f"{NAMES[least.metric]}: what least action leaves, weighed by {least.weight:g}. "
+            f"Accuracy {100 * least.fit.train_accuracy:.1f} %, {_heldout(comparison, least.fit)}"
+            "</span></div>"
+        )
     return f"<div class=cards>{''.join(cards)}</div>" if cards else ""
+
+
+def _heldout(comparison: Any, fit: Any) -> str:
+    if fit.heldout_accuracy is None:
+        return "no data held out"
+    return f"{100 * fit.heldout_accuracy:.1f} % on {comparison.heldout.n} held-out points"
+
+
+def _certificates(comparison: Any) -> list[str]:
+    """Every geodesic's certificate in words, those to the least-action map last."""
+    paths = {"network": ""}
+    if comparison.least_action is not None:
+        paths[LEAST_ACTION] = ", to the map learned by least action"
+    return [
+        f"<dt>{NAMES[name]}{where}</dt>"
+        f"<dd>{escape(certificate_in_words(geo, comparison.lower_bounds_of(path).get(name)))}</dd>"
+        for path, where in paths.items()
+        for name, geo in comparison.geodesics_of(path).items()
+    ]
 
 
 def _table(comparison: Any) -> str:
@@ -146,22 +167,33 @@ def _table(comparison: Any) -> str:
     head = "".join(f"<th>in {NAMES[name]}</th>" for name in metrics)
     rows = [f"<thead><tr><th>path</th>{head}</tr></thead><tbody>"]
     for path, lengths in comparison.lengths.items():
-        label = "trained network" if path == "network" else f"{NAMES[path]} geodesic"
         cells = "".join(
             f"<td{' class=own' if path == name else ''}>{number(lengths[name], 6)}</td>"
             for name in metrics
         )
-        rows.append(f"<tr><td>{label}</td>{cells}</tr>")
-    geodesics = comparison.geodesics
+        rows.append(f"<tr><td>{PATH_NAMES[path]}</td>{cells}</tr>")
+    rows.append(_distances("distance", comparison.geodesics))
+    if "network" in comparison.lengths:
+        rows.append(_ratios("excess of the network", comparison.excess))
+    if comparison.least_action is not None:
+        geodesics = comparison.geodesics_of(LEAST_ACTION)
+        rows.append(_distances("distance of the least-action map", geodesics))
+        label = f"excess of the {PATH_NAMES[LEAST_ACTION]}"
+        rows.append(_ratios(label, comparison.least_action_excess))
+    return "<table>" + "".join(rows) + "</tbody></table>"
+
+
+def _distances(label: str, geodesics: Any) -> str:
     cells = "".join(
         f"<td>{number(geo.distance, 6)} ± {geo.error_estimate:.0e}</td>"
         for geo in geodesics.values()
     )
-    rows.append(f"<tr class=sum><td>distance</td>{cells}</tr>")
-    if "network" in comparison.lengths:
-        cells = "".join(f"<td>{value:.3f}</td>" for value in comparison.excess.values())
-        rows.append(f"<tr><td>excess of the network</td>{cells}</tr>")
-    return "<table>" + "".join(rows) + "</tbody></table>"
+    return f"<tr class=sum><td>{label}</td>{cells}</tr>"
+
+
+def _ratios(label: str, ratios: dict[str, float]) -> str:
+    cells = "".join(f"<td>{value:.3f}</td>" for value in ratios.values())
+    return f"<tr><td>{label}</td>{cells}</tr>"
 
 
 def _notes(comparison: Any) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from ..studies.options import NAMES
+from ..studies.options import LEAST_ACTION, NAMES, PATH_NAMES
 
 __all__ = ["arrays_of", "check_folder", "number", "table", "to_json"]
 
@@ -45,10 +45,12 @@ def arrays_of(comparison: Any) -> dict[str, np.ndarray]:
     for name, curve in comparison.curves.items():
         key = name.replace("-", "_")
         arrays[f"path_{key}"], arrays[f"times_{key}"] = curve.states, curve.times
-    if comparison.fit is not None:
-        arrays["theta"] = comparison.fit.theta
-        arrays["readout_weight"] = comparison.fit.readout.weight
-        arrays["readout_bias"] = comparison.fit.readout.bias
+    least = comparison.least_action
+    for suffix, fit in (("", comparison.fit), ("_least_action", least and least.fit)):
+        if fit is not None:
+            arrays[f"theta{suffix}"] = fit.theta
+            arrays[f"readout_weight{suffix}"] = fit.readout.weight
+            arrays[f"readout_bias{suffix}"] = fit.readout.bias
     return arrays
 
 
@@ -88,31 +90,35 @@ def _distance(geo: Any) -> str:
     return text if geo.certificate.converged else f"({text}?)"
 
 
+def accuracies(fit: Any) -> str:
+    """Accuracy of a network in training, and held out where anything is."""
+    text = f"accuracy {number(fit.train_accuracy, 3)}"
+    if fit.heldout_accuracy is not None:
+        text += f", held out {number(fit.heldout_accuracy, 3)}"
+    return text
+
+
 def table(comparison: Any) -> str:
     """Lengths of every path in every metric, with distances and excess, as text."""
     metrics = list(comparison.geodesics)
     rows = [["length of path ↓ in metric →", *(NAMES[name] for name in metrics)]]
     for path, lengths in comparison.lengths.items():
-        label = "trained network" if path == "network" else f"{NAMES[path]} geodesic"
-        rows.append([label, *(number(lengths[name], 6) for name in metrics)])
+        rows.append([PATH_NAMES[path], *(number(lengths[name], 6) for name in metrics)])
     geodesics = comparison.geodesics.values()
     rows.append(["distance", *(_distance(geo) for geo in geodesics)])
     rows.append(["  ± error estimate", *(f"{geo.error_estimate:.1e}" for geo in geodesics)])
     if "network" in comparison.lengths:
         rows.append(["excess of the network", *(f"{x:.3f}" for x in comparison.excess.values())])
-        if len(comparison.runs) > 1:
-            spread = comparison.spread
-            rows.append(
-                [
-                    f"  mean ± sd of {len(comparison.runs)} seeds",
-                    *(
-                        f"{number(spread[name]['excess_mean'], 4)} ± "
-                        f"{number(spread[name]['excess_sd'], 2)}"
-                        for name in metrics
-                    ),
-                ]
-            )
+        rows += _over_seeds(comparison, "excess")
     rows.append(["converged", *("yes" if g.certificate.converged else "NO" for g in geodesics)])
+    least = comparison.least_action
+    if least is not None:
+        geodesics = least.geodesics.values()
+        rows.append(["distance of the least-action map", *(_distance(geo) for geo in geodesics)])
+        rows.append(["  ± error estimate", *(f"{geo.error_estimate:.1e}" for geo in geodesics)])
+        ratios = comparison.least_action_excess.values()
+        rows.append([f"excess of the {PATH_NAMES[LEAST_ACTION]}", *(f"{x:.3f}" for x in ratios)])
+        rows += _over_seeds(comparison, "least_action_excess")
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = [
         "  ".join([row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:]))])
@@ -122,8 +128,22 @@ def table(comparison: Any) -> str:
     sample = comparison.sample
     head = f"{sample.name}: {sample.n} points in {sample.dim} dimensions; {comparison.target_name}"
     if comparison.fit is not None:
-        fit = comparison.fit
-        head += f"; accuracy {number(fit.train_accuracy, 3)}"
-        if fit.heldout_accuracy is not None:
-            head += f", held out {number(fit.heldout_accuracy, 3)}"
+        head += f"; {accuracies(comparison.fit)}"
+    if least is not None:
+        head += (
+            f"\n{PATH_NAMES[LEAST_ACTION]}: trained with {least.weight:g} × energy in the "
+            f"{NAMES[least.metric]} metric, which is {number(least.fit.action_energy, 4)} now, "
+            f"{number(least.plain_energy, 4)} without; {accuracies(least.fit)}"
+        )
     return head + "\n\n" + "\n".join(lines)
+
+
+def _over_seeds(comparison: Any, what: str) -> list[list[str]]:
+    """Row of mean and standard deviation over the seeds, where there are several."""
+    if len(comparison.runs) < 2:
+        return []
+    cells = [
+        f"{number(row[f'{what}_mean'], 4)} ± {number(row[f'{what}_sd'], 2)}"
+        for row in comparison.spread.values()
+    ]
+    return [[f"  mean ± sd of {len(comparison.runs)} seeds", *cells]]

@@ -15,27 +15,23 @@ from tqdm import tqdm
 
 from .. import datasets
 from ..curve import Curve
-from ..errors import (
-    ConvergenceError,
-    InputError,
-)
-from ..geodesics import Geodesic, geodesic
+from ..errors import ConvergenceError, InputError
+from ..geodesics import Geodesic
 from ..kernels import radial_kernel
 from ..likelihoods import Categorical, Gaussian, Likelihood
 from ..metrics import EnergyMetric, FisherRaoMetric, L2Metric, Metric
-from ..networks import Network, Readout, TanhField, train
+from ..networks import Action, Network, Readout, TanhField, train
 from ..sample import Sample
 from ..space import FunctionSpace
-from .options import METRICS, NAMES, NETWORK, Options
-from .outcome import Comparison
+from .measuring import is_shorter, solve
+from .options import LEAST_ACTION, METRICS, NAMES, PATH_NAMES, Options
+from .outcome import Comparison, LeastActionNetwork
+from .preparation import load, n_classes_of, readout_of, target_kind
+from .sensitivity import sensitivity
 
 __all__ = ["METRICS", "NAMES", "Comparison", "Options", "compare"]
 
-WIDTH_FACTORS = (0.5, 0.71, 1.0, 1.41, 2.0)
-RIDGE_FACTORS = (0.01, 0.1, 1.0, 10.0, 100.0)
 FIELD_WIDTH = 32
-MANY_CLASSES = 10
-"""So many classes are taken of any sample; more than that only up to one for every two points."""
 STEP_LIMIT = 0.7
 """Lipschitz bound of a layer's step in training: below 1, so the network is a diffeomorphism."""
 
@@ -65,6 +61,14 @@ def compare(data: str | Path | Sample = "digits", **options: Any) -> Comparison:
         First seed, and how many to repeat the comparison over.
     label_column : str, optional
         Of a CSV.
+    least_action : float, optional
+        Weight λ ≥ 0 of a second network, trained likewise with λ·energy of its path added to its
+        loss (see :func:`geomnet.train`), and measured beside the first. It learns a map of its
+        own, so its excess is over the distance of that map. Where energies are in the hundreds,
+        1e-4 is felt; 0 gives the first network again.
+    action_metric : {"energy", "l2", "fisher-rao"}
+        In which that energy is measured; by default the energy metric. With Fisher–Rao the
+        second network keeps the readout of the first, which is the metric's.
 
     Returns
     -------
@@ -97,7 +101,7 @@ def compare(data: str | Path | Sample = "digits", **options: Any) -> Comparison:
     with tqdm(desc="comparing", unit="stage", disable=None, leave=False) as bar:
         first = _compare_once(chosen, given, chosen.seed, bar)
         first.runs.append(_run(first, chosen.seed))
-        _sensitivity(first, bar)
+        sensitivity(first, bar)
         for seed in range(chosen.seed + 1, chosen.seed + chosen.seeds):
             again = _compare_once(chosen, given, seed, bar)
             first.runs.append(_run(again, seed))
@@ -107,26 +111,38 @@ def compare(data: str | Path | Sample = "digits", **options: Any) -> Comparison:
 
 
 def _run(comparison: Comparison, seed: int) -> dict[str, Any]:
-    fit = comparison.fit
-    return {
+    fit, least = comparison.fit, comparison.least_action
+    run = {
         "seed": seed,
         "distance": {name: geo.distance for name, geo in comparison.geodesics.items()},
         "excess": comparison.excess,
         "heldout_accuracy": None if fit is None else fit.heldout_accuracy,
     }
+    if least is not None:
+        run |= {
+            "least_action_distance": {name: geo.distance for name, geo in least.geodesics.items()},
+            "least_action_excess": comparison.least_action_excess,
+            "least_action_heldout_accuracy": least.fit.heldout_accuracy,
+        }
+    return run
 
 
 def _compare_once(options: Options, given: Sample | None, seed: int, bar: Any) -> Comparison:
     bar.set_postfix_str("data")
-    sample, heldout = _load(options, given, seed)
+    sample, heldout = load(options, given, seed)
     if sample.n < 2:
         raise InputError("points: only one; a comparison of paths needs at least two")
-    kind = _target_kind(options, sample)
+    kind = target_kind(options, sample)
+    if options.least_action is not None and kind != "trained":
+        raise InputError(
+            f"least_action: needs a network to train, and this target is none ({kind}); give "
+            "labels, or leave it out"
+        )
     network = fit = curve = None
     if kind == "trained":
         bar.set_postfix_str("training")
         network = Network(TanhField(sample.dim, FIELD_WIDTH), options.depth)
-        likelihood: Likelihood = Categorical(_n_classes(sample, heldout))
+        likelihood: Likelihood = Categorical(n_classes_of(sample, heldout))
         fit = train(
             network, sample, likelihood, heldout=heldout, seed=seed, max_step_lipschitz=STEP_LIMIT
         )
@@ -140,22 +156,14 @@ def _compare_once(options: Options, given: Sample | None, seed: int, bar: Any) -
         else:
             assert sample.target is not None
             target, target_name = sample.target, "the map given in the file"
-        likelihood, readout = _readout_of(sample, target, heldout)
+        likelihood, readout = readout_of(sample, target, heldout)
     if np.abs(target - sample.points).max() <= 1e-12 * np.abs(sample.points).max():
         raise InputError(
             "target: it leaves every point where it is, so there is no path to judge; give a "
             "target that moves some point"
         )
     space = FunctionSpace(sample)
-    metrics: dict[str, Metric] = {}
-    for name in options.metrics:
-        if name == "l2":
-            metrics[name] = L2Metric(space)
-        elif name == "energy":
-            kernel = radial_kernel(options.kernel, options.width)
-            metrics[name] = EnergyMetric(space, kernel, nugget=options.nugget)
-        else:
-            metrics[name] = FisherRaoMetric(space, likelihood, readout, ridge=options.ridge)
+    metrics = {name: _metric(name, options, space, likelihood, readout) for name in options.metrics}
     result = Comparison(
         options,
         sample,
@@ -168,135 +176,104 @@ def _compare_once(options: Options, given: Sample | None, seed: int, bar: Any) -
         given=given is not None,
     )
     result.notes += _notes(result, likelihood)
-    for name, metric in metrics.items():
-        bar.set_postfix_str(f"{name} geodesic")
-        geo = _solve(metric, space.identity, target, curve, options.steps)
-        if not geo.certificate.converged:
-            result.problems.append(
-                f"{name}: did not converge: {geo.status} (of the comparison: steps, --steps)"
-            )
-        elif geo.n_steps > options.steps:
-            result.notes.append(
-                f"{options.steps} steps did not resolve the {NAMES[name]} geodesic; "
-                f"{geo.n_steps} do, and are used."
-            )
-        result.geodesics[name] = geo
-        bar.update()
+    result.geodesics = _geodesics(result, target, curve, bar)
+    if options.least_action is not None:
+        _add_least_action(result, likelihood, seed, bar)
     _measure(result, bar)
     _check_law(result)
     return result
 
 
-def _solve(
-    metric: Metric, start: np.ndarray, end: np.ndarray, network: Curve | None, n_steps: int
-) -> Geodesic:
-    """Geodesic of at least so many steps, up to four times as many where they are needed.
-
-    Where points interact the search begins at the network's own path: that is a path of
-    diffeomorphisms, while on the straight line points may meet.
-    """
-    initial = network.states if network is not None and metric.structure == "coupled" else None
-    best: Geodesic | None = None
-    for factor in (1, 2, 4):
-        try:
-            return geodesic(metric, start, end, n_steps=factor * n_steps, initial_path=initial)
-        except ConvergenceError as error:
-            if not isinstance(error.result, Geodesic):
-                raise
-            best = error.result
-    assert best is not None
-    return best
+def _metric(
+    name: str, options: Options, space: FunctionSpace, likelihood: Likelihood, readout: Readout
+) -> Metric:
+    if name == "l2":
+        return L2Metric(space)
+    if name == "energy":
+        kernel = radial_kernel(options.kernel, options.width)
+        return EnergyMetric(space, kernel, nugget=options.nugget)
+    return FisherRaoMetric(space, likelihood, readout, ridge=options.ridge)
 
 
-def _load(options: Options, given: Sample | None, seed: int) -> tuple[Sample, Sample | None]:
-    target = None
-    if options.target not in (None, "trained", "swirl"):
-        path = Path(str(options.target))
-        if path.suffix.lower() != ".npz":
-            raise InputError(
-                f"target: expected trained, swirl or an NPZ file, got {options.target!r}"
+def _geodesics(
+    result: Comparison, target: np.ndarray, curve: Curve | None, bar: Any, whose: str = ""
+) -> dict[str, Geodesic]:
+    """Geodesics from the identity to a target in every metric, with a word where one is short."""
+    geodesics = {}
+    steps = result.options.steps
+    for name, metric in result.metrics.items():
+        bar.set_postfix_str(f"{whose}{name} geodesic")
+        geo = geodesics[name] = solve(metric, result.sample.points, target, curve, steps)
+        if not geo.certificate.converged:
+            result.problems.append(
+                f"{whose}{name}: did not converge: {geo.status} (of the comparison: steps, --steps)"
             )
-        if not datasets.is_file(path):
-            raise InputError(f"target: no file {str(options.target)!r}")
-        target = datasets.read_npz(path, "target")["target"]
-    if given is not None:
-        whole = given if target is None else given.replace(target=target)
-        sample: Sample = whole.merge_duplicates()
-        heldout = None
+        elif geo.n_steps > steps:
+            result.notes.append(
+                f"{steps} steps did not resolve the {whose}{NAMES[name]} geodesic; "
+                f"{geo.n_steps} do, and are used."
+            )
+        bar.update()
+    return geodesics
+
+
+def _add_least_action(result: Comparison, likelihood: Likelihood, seed: int, bar: Any) -> None:
+    """Train a second network by least action, and find the geodesics to the map it learns."""
+    options, sample, network, plain = result.options, result.sample, result.network, result.fit
+    weight = options.least_action
+    assert weight is not None
+    assert network is not None
+    assert plain is not None
+    assert result.network_curve is not None
+    name = options.action_metric or "energy"
+    space = FunctionSpace(sample)
+    metric = result.metrics.get(name)
+    if metric is None:
+        metric = _metric(name, options, space, likelihood, plain.readout)
+    # Fisher–Rao judges the predictions of one readout: another would leave it nothing to judge
+    held: dict[str, Any] = {}
+    if name == "fisher-rao":
+        held = {"readout": plain.readout, "train_readout": False}
+    bar.set_postfix_str("training by least action")
+    fit = train(
+        network,
+        sample,
+        likelihood,
+        heldout=result.heldout,
+        seed=seed,
+        max_step_lipschitz=STEP_LIMIT,
+        action=metric,
+        weight=weight,
+        **held,
+    )
+    curve = network.curve(fit.theta, sample)
+    least = result.least_action = LeastActionNetwork(
+        weight, name, fit, curve, plain_energy=Action(network, metric).value(plain.theta)
+    )
+    if np.array_equal(curve.end, result.network_curve.end):
+        least.geodesics = dict(result.geodesics)
     else:
-        sample, heldout = datasets.load_split(
-            options.data, n=options.n, seed=seed, label_column=options.label_column, target=target
+        least.geodesics = _geodesics(result, curve.end, curve, bar, whose=f"{LEAST_ACTION} ")
+    result.notes += _least_action_notes(least)
+
+
+def _least_action_notes(least: LeastActionNetwork) -> list[str]:
+    notes = [
+        f"The {PATH_NAMES[LEAST_ACTION]} was trained as the other was, with {least.weight:g} times "
+        f"the energy of its path in the {NAMES[least.metric]} metric added to its loss: the energy "
+        f"is {least.fit.action_energy:.4g}, the other's {least.plain_energy:.4g}. Its excess is "
+        "over the distance of the map it has itself learned."
+    ]
+    if least.metric == "fisher-rao":
+        notes.append(
+            f"The {PATH_NAMES[LEAST_ACTION]} keeps the other's readout, which is the metric's."
         )
-    if sample.labels is not None:
-        together = [sample.labels]
-        if heldout is not None and heldout.labels is not None:
-            together.append(heldout.labels)
-        classes, codes = np.unique(np.concatenate(together), return_inverse=True)
-        few = 0 if classes.dtype.kind == "f" else MANY_CLASSES
-        if len(classes) > max(few, sample.n // 2):
-            raise InputError(
-                f"labels: {len(classes)} different ones for {sample.n} points are no classes; "
-                "leave the label column out, or bin it"
-            )
-        codes = codes.reshape(-1)
-        sample = sample.replace(labels=codes[: sample.n])
-        if heldout is not None:
-            heldout = heldout.replace(labels=codes[sample.n :])
-    return sample, heldout
-
-
-def _target_kind(options: Options, sample: Sample) -> str:
-    kind = options.target
-    if kind is None:
-        kind = (
-            "trained"
-            if sample.labels is not None
-            else "file"
-            if sample.target is not None
-            else "swirl"
+    elif "fisher-rao" in least.geodesics:
+        notes.append(
+            "Fisher–Rao reads the states of every path by the trained network's readout, not by "
+            f"the one the {PATH_NAMES[LEAST_ACTION]} has learned."
         )
-    elif kind not in ("trained", "swirl"):
-        kind = "file"
-    if kind == "trained":
-        if sample.labels is None:
-            raise InputError(
-                "target: trained needs labels, and the data has none; name a label column, or "
-                "use --target swirl"
-            )
-        if len(np.unique(sample.labels)) < 2:
-            raise InputError(
-                "labels: all points have the same one, so there is nothing to train; use "
-                "--target swirl"
-            )
-    if kind == "file" and sample.target is None:
-        raise InputError("target: the sample has none; give one, or use --target swirl")
-    return kind
-
-
-def _n_classes(sample: Sample, heldout: Sample | None) -> int:
-    assert sample.labels is not None
-    labels = [sample.labels] if heldout is None else [sample.labels, heldout.labels]
-    return max(2, int(max(part.max() for part in labels if part is not None)) + 1)
-
-
-def _readout_of(
-    sample: Sample, target: np.ndarray, heldout: Sample | None
-) -> tuple[Likelihood, Readout]:
-    """Readout for a target that was not trained: logistic regression, or the states themselves."""
-    if sample.labels is None or len(np.unique(sample.labels)) < 2:
-        return Gaussian(1.0, sample.dim), Readout(np.eye(sample.dim))
-    from sklearn.linear_model import LogisticRegression
-
-    model = LogisticRegression(max_iter=5000, C=1.0)
-    model.fit(target, sample.labels, sample_weight=sample.weights * sample.n)
-    weight, bias = model.coef_, model.intercept_
-    if len(model.classes_) == 2:
-        weight, bias = np.vstack([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2
-    n_classes = _n_classes(sample, heldout)
-    full_weight = np.zeros((n_classes, sample.dim))
-    full_bias = np.full(n_classes, bias.min() - 10.0)  # classes the sample does not hold
-    full_weight[model.classes_], full_bias[model.classes_] = weight, bias
-    return Categorical(n_classes), Readout(full_weight, full_bias)
+    return notes
 
 
 def _notes(result: Comparison, likelihood: Likelihood) -> list[str]:
@@ -342,71 +319,12 @@ def _measure(result: Comparison, bar: Any) -> None:
 
 
 def _check_law(result: Comparison) -> None:
-    """No path is shorter in a metric than its distance less the error estimate."""
-    for name, geo in result.geodesics.items():
-        floor = geo.distance * (1 - 1e-9) - geo.error_estimate
-        for path, row in result.lengths.items():
-            if row[name] < floor:
+    """No path is shorter in a metric than the distance of its ends less the error estimate."""
+    for path, row in result.lengths.items():
+        for name, geo in result.geodesics_of(path).items():
+            if is_shorter(row[name], geo):
                 result.problems.append(
                     f"{name}: a shorter path was found: the {path} path has length "
                     f"{row[name]:.8g} < distance {geo.distance:.8g} ± {geo.error_estimate:.1e}; "
                     "the geodesic was only local"
                 )
-
-
-def _sensitivity(result: Comparison, bar: Any) -> None:
-    """Excess over kernel widths and ridges, by geodesics of 8 steps."""
-    curve = result.network_curve
-    of = NETWORK
-    if curve is None:
-        of = "straight line"
-        start, end = result.sample.points, next(iter(result.geodesics.values())).path[-1]
-        curve = Curve(np.stack([start, end]))
-    result.sensitivity = {"of": of}
-    space = FunctionSpace(result.sample)
-    families = []
-    energy = result.metrics.get("energy")
-    if isinstance(energy, EnergyMetric):
-        width = energy.kernel.width  # type: ignore[attr-defined]
-        families.append(
-            (
-                "width",
-                "energy",
-                [factor * width for factor in WIDTH_FACTORS],
-                lambda value: EnergyMetric(
-                    space, radial_kernel(result.options.kernel, value), nugget=energy.nugget
-                ),
-            )
-        )
-    fisher = result.metrics.get("fisher-rao")
-    if isinstance(fisher, FisherRaoMetric):
-        families.append(
-            (
-                "ridge",
-                "fisher-rao",
-                [factor * fisher.ridge for factor in RIDGE_FACTORS],
-                lambda value: FisherRaoMetric(
-                    space, fisher.likelihood, fisher.readout, ridge=value
-                ),
-            )
-        )
-    for what, name, values, make in families:
-        excesses: list[float] = []
-        for value in values:
-            bar.set_postfix_str(f"{name}, {what} {value:.3g}")
-            try:
-                metric = make(value)
-                coupled = result.network_curve is not None and metric.structure == "coupled"
-                geo = geodesic(
-                    metric,
-                    curve.start,
-                    curve.end,
-                    n_steps=8,
-                    initial_path=curve.states if coupled else None,
-                    certify_index=False,
-                )
-                excesses.append(curve.length(metric, rtol=1e-6) / geo.distance)
-            except (ConvergenceError, InputError):  # a kernel too wide for these points, say
-                excesses.append(float("nan"))
-            bar.update()
-        result.sensitivity[what] = {"metric": name, "value": values, "excess": excesses}

@@ -8,12 +8,19 @@ from dataclasses import dataclass
 from ..errors import InputError, check_choice, check_integer, check_positive
 from ..kernels import radial_kernel
 
-__all__ = ["METRICS", "NAMES", "NETWORK", "Options"]
+__all__ = ["LEAST_ACTION", "METRICS", "NAMES", "NETWORK", "PATH_NAMES", "Options"]
 
 METRICS = ("l2", "energy", "fisher-rao")
-NAMES = {"l2": "L2", "energy": "energy", "fisher-rao": "Fisher–Rao", "network": "network"}
-"""How metrics and paths are called in front of people."""
 NETWORK = "network"
+LEAST_ACTION = "least-action"
+NAMES = {"l2": "L2", "energy": "energy", "fisher-rao": "Fisher–Rao"}
+"""How metrics are called in front of people."""
+PATH_NAMES = {
+    **{name: f"{called} geodesic" for name, called in NAMES.items()},
+    NETWORK: "trained network",
+    LEAST_ACTION: "least-action network",
+}
+"""How paths are."""
 
 LEAST_RIDGE = 1e-60
 """Below it Fisher–Rao has no digits off the predictions."""
@@ -36,6 +43,8 @@ class Options:
     seed: int = 0
     seeds: int = 1
     label_column: str | None = None
+    least_action: float | None = None
+    action_metric: str | None = None
 
     def __post_init__(self) -> None:
         check_integer("n", self.n, least=2)
@@ -59,6 +68,24 @@ class Options:
                 raise InputError(
                     f"ridge: expected at least {LEAST_RIDGE:g}, below which Fisher–Rao has no "
                     f"digits off the predictions; got {self.ridge!r}"
+                )
+
+        self._check_least_action()
+
+    def _check_least_action(self) -> None:
+        if self.action_metric is not None:
+            check_choice("action_metric", self.action_metric, METRICS)
+            if self.least_action is None:
+                raise InputError(
+                    "action_metric: is the metric of least-action training, which was not asked "
+                    "for; give least_action a weight too, such as 1e-4"
+                )
+        if self.least_action is not None:
+            check_positive("least_action", self.least_action, zero=True)
+            if self.target not in (None, "trained"):
+                raise InputError(
+                    f"least_action: needs a network to train, and the target is "
+                    f"{self.target!r}; leave one of the two out"
                 )
 
     def command(self) -> str:

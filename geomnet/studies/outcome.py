@@ -13,9 +13,35 @@ from ..geodesics import Geodesic
 from ..metrics import FisherRaoMetric, Metric
 from ..networks import Fit, Network
 from ..sample import Sample
-from .options import NETWORK, Options
+from .options import LEAST_ACTION, NETWORK, Options
 
-__all__ = ["Comparison"]
+__all__ = ["Comparison", "LeastActionNetwork"]
+
+
+@dataclass(eq=False)
+class LeastActionNetwork:
+    """The network trained likewise, with the energy of its path weighed in.
+
+    Attributes
+    ----------
+    weight : float
+        The λ of its energy.
+    metric : str
+        Name of the metric of the energy.
+    fit : Fit
+    curve : Curve
+    plain_energy : float
+        The energy of the plainly trained network's path, one step a layer as in training.
+    geodesics : dict of str to Geodesic
+        From the identity to the map this network has learned, by metric.
+    """
+
+    weight: float
+    metric: str
+    fit: Fit
+    curve: Curve
+    plain_energy: float
+    geodesics: dict[str, Geodesic] = field(default_factory=dict)
 
 
 @dataclass(eq=False)
@@ -48,6 +74,8 @@ class Comparison:
     seconds : float
     given : bool
         Whether the sample was handed over, not loaded.
+    least_action : LeastActionNetwork or None
+        Where one was asked for.
     """
 
     options: Options
@@ -67,6 +95,7 @@ class Comparison:
     runs: list[dict[str, Any]] = field(default_factory=list)
     seconds: float = 0.0
     given: bool = False
+    least_action: LeastActionNetwork | None = None
 
     @property
     def command(self) -> str:
@@ -88,30 +117,49 @@ class Comparison:
 
     @property
     def curves(self) -> dict[str, Curve]:
-        """Every path as a curve, the network's last."""
+        """Every path as a curve, the networks' last."""
         curves = {name: geo.curve for name, geo in self.geodesics.items()}
         if self.network_curve is not None:
             curves[NETWORK] = self.network_curve
+        if self.least_action is not None:
+            curves[LEAST_ACTION] = self.least_action.curve
         return curves
 
-    @property
-    def lower_bounds(self) -> dict[str, float]:
-        """Closed distances that no path can pass, for the metrics that have one."""
+    def geodesics_of(self, path: str) -> dict[str, Geodesic]:
+        """Geodesics between the ends of a path: the least-action network reaches its own map."""
+        least = self.least_action
+        return least.geodesics if least is not None and path == LEAST_ACTION else self.geodesics
+
+    def ratios(self, path: str) -> dict[str, float]:
+        """Length of a path over the distance of its ends, by metric; NaN without such a path."""
+        lengths = self.lengths.get(path, {})
+        return {
+            name: lengths[name] / geo.distance if lengths and geo.distance else float("nan")
+            for name, geo in self.geodesics_of(path).items()
+        }
+
+    def lower_bounds_of(self, path: str) -> dict[str, float]:
+        """Closed distances that no path between these ends can pass, where a metric has one."""
         return {
             name: float(metric.closed_distance(geo.path[0], geo.path[-1]))
-            for name, geo in self.geodesics.items()
+            for name, geo in self.geodesics_of(path).items()
             if isinstance(metric := self.metrics[name], FisherRaoMetric)
         }
 
     @property
+    def lower_bounds(self) -> dict[str, float]:
+        """Closed distances that no path to the target can pass, for the metrics that have one."""
+        return self.lower_bounds_of(NETWORK)
+
+    @property
     def excess(self) -> dict[str, float]:
         """Length of the network over the distance, by metric; NaN without a network."""
-        if NETWORK not in self.lengths:
-            return dict.fromkeys(self.geodesics, float("nan"))
-        return {
-            name: self.lengths[NETWORK][name] / geo.distance if geo.distance else float("nan")
-            for name, geo in self.geodesics.items()
-        }
+        return self.ratios(NETWORK)
+
+    @property
+    def least_action_excess(self) -> dict[str, float]:
+        """Length of the least-action network over its own map's distance; empty without one."""
+        return {} if self.least_action is None else self.ratios(LEAST_ACTION)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the results as plain numbers, for JSON."""
@@ -120,6 +168,7 @@ class Comparison:
             bounds = self.network.step_lipschitz(self.fit.theta)
             network = {
                 "depth": self.network.depth,
+                "loss": float(self.fit.losses[-1]),
                 "parameters": self.network.n_parameters
                 + self.fit.readout.weight.size
                 + self.fit.readout.bias.size,
@@ -140,6 +189,7 @@ class Comparison:
                 name: geo.certificate.as_dict() for name, geo in self.geodesics.items()
             },
             "network": network,
+            "least_action": self._least_action_as_dict(),
             "data": {
                 "name": self.sample.name,
                 "n": self.sample.n,
@@ -164,13 +214,37 @@ class Comparison:
             "seed": self.options.seed,
         }
 
+    def _least_action_as_dict(self) -> dict[str, Any] | None:
+        least = self.least_action
+        if least is None:
+            return None
+        return {
+            "weight": least.weight,
+            "metric": least.metric,
+            "action_energy": least.fit.action_energy,
+            "plain_energy": least.plain_energy,
+            "loss": float(least.fit.losses[-1]),
+            "train_accuracy": least.fit.train_accuracy,
+            "heldout_accuracy": least.fit.heldout_accuracy,
+            "distance": {name: geo.distance for name, geo in least.geodesics.items()},
+            "lower_bound": self.lower_bounds_of(LEAST_ACTION),
+            "excess": self.least_action_excess,
+            "certificate": {
+                name: geo.certificate.as_dict() for name, geo in least.geodesics.items()
+            },
+            "method": {name: geo.method for name, geo in least.geodesics.items()},
+            "status": {name: geo.status for name, geo in least.geodesics.items()},
+        }
+
     @property
     def spread(self) -> dict[str, dict[str, float]]:
         """Mean and standard deviation of distance and excess over the seeds, by metric."""
         spread = {}
+        measured = ["distance", "excess"]
+        measured += ["least_action_distance", "least_action_excess"] * bool(self.least_action)
         for name in self.geodesics:
             row = {}
-            for what in ("distance", "excess"):
+            for what in measured:
                 values = np.array([run[what][name] for run in self.runs], dtype=float)
                 row[f"{what}_mean"] = float(values.mean()) if len(values) else float("nan")
                 row[f"{what}_sd"] = float(values.std(ddof=1)) if len(values) > 1 else float("nan")
