@@ -29,8 +29,10 @@ if TYPE_CHECKING:
         Certificate,
         Geodesic,
         LogSolver,
+        PathNewton,
         PathNewtonCG,
         PointwiseNewton,
+        SpectralPath,
         StraightLine,
         geodesic,
         hamiltonian_flow,
@@ -50,7 +52,14 @@ if TYPE_CHECKING:
         HeteroscedasticGaussian,
         Likelihood,
     )
-    from .metrics import EnergyMetric, FisherRaoMetric, L2Metric, Metric
+    from .metrics import (
+        ChartMetric,
+        EnergyMetric,
+        FisherRaoMetric,
+        ImmersionMetric,
+        L2Metric,
+        Metric,
+    )
     from .networks import (
         RK4,
         Action,
@@ -70,7 +79,7 @@ if TYPE_CHECKING:
     from .path_energy import PathEnergy
     from .reports import write_report
     from .sample import Sample
-    from .space import FunctionSpace
+    from .space import ChartSpace, FunctionSpace
     from .studies import Comparison, LeastActionPath, compare, least_action_path
     from .versions import show_versions
 
@@ -88,8 +97,10 @@ _HOMES = {
         "Certificate",
         "Geodesic",
         "LogSolver",
+        "PathNewton",
         "PathNewtonCG",
         "PointwiseNewton",
+        "SpectralPath",
         "StraightLine",
         "geodesic",
         "hamiltonian_flow",
@@ -109,7 +120,14 @@ _HOMES = {
         "HeteroscedasticGaussian",
         "Likelihood",
     ),
-    "metrics": ("EnergyMetric", "FisherRaoMetric", "L2Metric", "Metric"),
+    "metrics": (
+        "ChartMetric",
+        "EnergyMetric",
+        "FisherRaoMetric",
+        "ImmersionMetric",
+        "L2Metric",
+        "Metric",
+    ),
     "networks": (
         "RK4",
         "Action",
@@ -129,7 +147,7 @@ _HOMES = {
     "path_energy": ("PathEnergy",),
     "reports": ("write_report",),
     "sample": ("Sample",),
-    "space": ("FunctionSpace",),
+    "space": ("ChartSpace", "FunctionSpace"),
     "studies": ("Comparison", "LeastActionPath", "compare", "least_action_path"),
     "versions": ("show_versions",),
 }

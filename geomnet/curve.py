@@ -39,7 +39,7 @@ class Curve:
     Parameters
     ----------
     states : array_like, shape (L+1, n, d)
-        The maps the curve passes through.
+        The maps the curve passes through; points of a chart are (L+1, d).
     times : array_like, shape (L+1,), optional
         Increasing times; uniform on [0, 1] by default.
 
@@ -59,7 +59,11 @@ class Curve:
     times: np.ndarray = None  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
-        states = check_array("states", self.states, ndim=3)
+        states = check_array("states", self.states)
+        if states.ndim not in (2, 3):
+            raise InputError(
+                f"states: expected maps, (L+1, n, d), or points, (L+1, d); got {states.shape}"
+            )
         if len(states) < 2:
             raise InputError("states: a curve needs at least two states, its ends")
         if self.times is None:
@@ -111,8 +115,8 @@ class Curve:
         return len(self.states) - 1
 
     def __repr__(self) -> str:
-        n, d = self.start.shape
-        return f"Curve(n_steps={self.n_steps}, n={n}, dim={d})"
+        n = "".join(f", n={n}" for n in self.start.shape[:-1])
+        return f"Curve(n_steps={self.n_steps}{n}, dim={self.start.shape[-1]})"
 
     def __call__(self, t: Any) -> np.ndarray:
         """States at times `t` (a number, or shape (k,)) on the polygon."""
@@ -120,7 +124,8 @@ class Curve:
         if not ((t >= self.times[0]) & (t <= self.times[-1])).all():
             raise InputError(f"t: outside the curve's times [{self.times[0]}, {self.times[-1]}]")
         k = np.clip(np.searchsorted(self.times, t, side="right") - 1, 0, self.n_steps - 1)
-        share = ((t - self.times[k]) / (self.times[k + 1] - self.times[k]))[..., None, None]
+        share = (t - self.times[k]) / (self.times[k + 1] - self.times[k])
+        share = share[(..., *[None] * self.start.ndim)]
         return (1 - share) * self.states[k] + share * self.states[k + 1]
 
     def step_lengths(self, metric: Any, rtol: float = 1e-8) -> np.ndarray:
@@ -242,13 +247,14 @@ def _romberg(
     active = np.arange(len(low))
     rows: list[np.ndarray] = []
     # states are rounded, and steps between them more so the shorter they are
-    spread = np.abs(step).max(axis=(-2, -1))
-    noise = 8 * np.finfo(np.float64).eps * np.abs(start).max(axis=(-2, -1))
+    inner = tuple(range(1, start.ndim))
+    spread = np.abs(step).max(axis=inner)
+    noise = 8 * np.finfo(np.float64).eps * np.abs(start).max(axis=inner)
     noise = np.divide(noise, size * spread, out=np.zeros_like(noise), where=spread > 0)
     for level in range(LEVELS):
         parts = 2**level
         knots = low[active] + size / parts * np.arange(parts + 1)[:, None]
-        nodes = start[active] + knots[..., None, None] * step[active]
+        nodes = start[active] + knots[(..., *[None] * len(inner))] * step[active]
         shape = (parts * len(active), *start.shape[1:])
         squared = metric.squared_step(nodes[:-1].reshape(shape), nodes[1:].reshape(shape)).reshape(
             parts, len(active)

@@ -36,6 +36,7 @@ __all__ = [
     "QuadraticForm",
     "Steps",
     "SumOfSteps",
+    "second_derivatives",
 ]
 
 
@@ -77,6 +78,30 @@ class Steps(ABC):
     def hessian_product(self, dx: np.ndarray, dy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Change of both gradients along (dx, dy)."""
 
+    def blocks(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Hessians of every squared step, (∂²/∂x∂x, ∂²/∂x∂y, ∂²/∂y∂y), each (k, D, D), D = n·d.
+
+        By products with unit vectors; a subclass that has them in closed form gives those.
+        """
+        shape = self.gradients()[0].shape
+        size = int(np.prod(shape[1:]))
+        still = np.zeros(shape)
+        xx, xy, yy = (np.empty((len(still), size, size)) for _ in range(3))
+        for j in range(size):
+            unit = unit_vectors(shape, j)
+            to_x, to_y = self.hessian_product(unit, still)
+            xx[:, :, j], xy[:, j] = to_x.reshape(-1, size), to_y.reshape(-1, size)
+            yy[:, :, j] = self.hessian_product(still, unit)[1].reshape(-1, size)
+        return xx, xy, yy
+
+    def frozen(self) -> np.ndarray:
+        """Hessian of every squared step in its difference, the metric held fixed: 2G, (k, D, D).
+
+        Read off the blocks: opening a step at both ends by half of v leaves its midpoint alone.
+        """
+        xx, xy, yy = self.blocks()
+        return 0.25 * (xx + yy - xy - np.swapaxes(xy, 1, 2))
+
     @abstractmethod
     def sharp(self, p: np.ndarray) -> np.ndarray:
         """♯p on each segment, (k, n, d)."""
@@ -104,6 +129,16 @@ class MidpointSteps(Steps):
         pull, half = 2 * dflat, 0.5 * dgradient
         return half - pull, half + pull
 
+    def blocks(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """A/4 − S + 2G, A/4 + K − 2G and A/4 + S + 2G, with S and K the halves of C."""
+        g, c, a = second_derivatives(self.form)
+        sym, skew = 0.5 * (c + np.swapaxes(c, 1, 2)), 0.5 * (c - np.swapaxes(c, 1, 2))
+        return 0.25 * a - sym + 2 * g, 0.25 * a + skew - 2 * g, 0.25 * a + sym + 2 * g
+
+    def frozen(self) -> np.ndarray:
+        """2G at the midpoints."""
+        return 2 * second_derivatives(self.form)[0]
+
     def sharp(self, p: np.ndarray) -> np.ndarray:
         """♯ at the midpoints."""
         return self.form.sharp(p)
@@ -111,6 +146,43 @@ class MidpointSteps(Steps):
     def solve_sharp_sum(self, r: np.ndarray) -> np.ndarray:
         """Solve with the sum of the cometrics at the midpoints."""
         return self.form.solve_sharp_sum(r)
+
+
+def unit_vectors(shape: tuple[int, ...], j: int) -> np.ndarray:
+    """The j-th unit vector, at every one of shape[0] points."""
+    unit = np.zeros((shape[0], int(np.prod(shape[1:]))))
+    unit[:, j] = 1.0
+    return unit.reshape(shape)
+
+
+def second_derivatives(form: QuadraticForm) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Second derivatives of h(m, v) = ⟨v, v⟩_m, each (k, D, D) with D = n·d.
+
+    Returns
+    -------
+    matrix : ndarray
+        G = ½∂²h/∂v∂v.
+    mixed : ndarray
+        C[i, j] = ∂²h/∂m_i∂v_j.
+    curvature : ndarray
+        A = ∂²h/∂m∂m.
+
+    A form that has them at hand gives them as ``form.second_derivatives()``; any other is asked
+    for its derivative along unit vectors.
+    """
+    own = getattr(form, "second_derivatives", None)
+    if own is not None:
+        return own()
+    shape = form.flat.shape
+    size = int(np.prod(shape[1:]))
+    still = np.zeros(shape)
+    g, c, a = (np.empty((shape[0], size, size)) for _ in range(3))
+    for j in range(size):
+        unit = unit_vectors(shape, j)
+        flat, gradient = form.derivative(unit, still)
+        g[:, :, j], c[:, :, j] = flat.reshape(-1, size), gradient.reshape(-1, size)
+        a[:, :, j] = form.derivative(still, unit)[1].reshape(-1, size)
+    return g, c, a
 
 
 class LeftSteps(Steps):
@@ -202,6 +274,15 @@ class SumOfSteps(Steps):
         """Sum of the terms' products."""
         return self._sum((a, s.hessian_product(dx, dy)) for a, s in self.terms)
 
+    def blocks(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Sum of the terms' blocks."""
+        parts = [tuple(a * block for block in s.blocks()) for a, s in self.terms]
+        return tuple(np.sum(column, axis=0) for column in zip(*parts))  # type: ignore[return-value]
+
+    def frozen(self) -> np.ndarray:
+        """Sum of the terms'."""
+        return np.sum([a * s.frozen() for a, s in self.terms], axis=0)
+
     def sharp(self, p: np.ndarray) -> np.ndarray:
         """♯ of the leading term."""
         a, steps = self._lead
@@ -219,7 +300,8 @@ class LinearisedPath:
     The unknowns are the interior states, shape (N−1, n, d).
     """
 
-    def __init__(self, path: np.ndarray, steps: Steps) -> None:
+    def __init__(self, path: np.ndarray, steps: Steps, metric: Any = None) -> None:
+        self.metric = metric
         self.path = path
         self.steps = steps
         self.n_steps = len(path) - 1
@@ -304,7 +386,7 @@ class PathEnergy:
 
     def linearise(self, path: np.ndarray) -> LinearisedPath:
         """Energy and derivatives at `path`, shape (N+1, n, d)."""
-        return LinearisedPath(path, self.metric.steps(path[:-1], path[1:]))
+        return LinearisedPath(path, self.metric.steps(path[:-1], path[1:]), self.metric)
 
     def value(self, path: np.ndarray) -> float:
         """Energy of a path; infinite where it leaves the metric's domain."""

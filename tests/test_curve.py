@@ -330,7 +330,8 @@ def test_other_activations_are_refused(activations, says):
 @pytest.mark.parametrize(
     ("argument", "value"),
     [
-        ("states", np.zeros((3, 2))),
+        ("states", np.zeros(3)),
+        ("states", np.zeros((3, 2, 2, 2))),
         ("states", np.zeros((1, 2, 2))),
         ("states", np.full((3, 2, 2), np.inf)),
         ("times", [0.0, 1.0]),

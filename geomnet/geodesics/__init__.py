@@ -4,17 +4,21 @@ from .certificate import Certificate
 from .closed_form import StraightLine
 from .geomstats_solver import LogSolver
 from .hamiltonian import hamiltonian_flow
+from .newton import PathNewton
 from .newton_cg import PathNewtonCG
 from .pointwise import PointwiseNewton
 from .result import Geodesic
 from .solve import geodesic
+from .spectral import SpectralPath
 
 __all__ = [
     "Certificate",
     "Geodesic",
     "LogSolver",
+    "PathNewton",
     "PathNewtonCG",
     "PointwiseNewton",
+    "SpectralPath",
     "StraightLine",
     "geodesic",
     "hamiltonian_flow",

@@ -1,9 +1,7 @@
 r"""What is known about a computed geodesic: the numbers that certify it.
 
 The gradient norm is :math:`\sqrt{g^\top M^{-1}g/E}` with the frozen-metric stiffness M, free of
-scale and of step count. The path is locally shortest where the Hessian H is positive definite;
-its eigenvalues relative to M, :math:`Hx = λMx`, cluster at 1 as H − M is compact, so a few
-Lanczos steps find the lowest.
+scale and of step count. The path is locally shortest where the Hessian is positive definite.
 """
 
 from __future__ import annotations
@@ -12,11 +10,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from scipy.linalg import eigh_tridiagonal
 
-from ..path_energy import LinearisedPath
-
-__all__ = ["Certificate", "lowest_eigenvalue", "richardson"]
+__all__ = ["Certificate", "richardson"]
 
 
 @dataclass(frozen=True)
@@ -41,15 +36,24 @@ class Certificate:
         log₂ of the ratio of successive differences of length, near 2; None where they are
         rounding, or differ in sign.
     locally_shortest : bool or None
-        Sign of the lowest eigenvalue of the preconditioned Hessian; None within O(h²) of zero
-        (a conjugate end), or where it was not computed.
+        Whether every path nearby is longer: the Hessian is positive definite. None where an
+        eigenvalue vanishes up to discretisation (a conjugate end), or none was computed.
     lowest_eigenvalue : float or None
+        Of the Hessian relative to the stiffness; None where only the counts are known.
     gradient_evaluations, hessian_products : int
         Spent by the solve at the finest step count.
     lanczos_products : int
         Hessian products spent on `lowest_eigenvalue`.
     iterations : int
         Newton iterations of the finest solve.
+    morse_index : int or None
+        Negative eigenvalues of the Hessian, with multiplicity: conjugate points inside the path.
+        None where the solver only knows their sign.
+    nullity : int or None
+        Eigenvalues that vanish up to discretisation: independent Jacobi fields that are zero at
+        both ends, as between antipodes.
+    closed_form : bool
+        Whether the path is the shortest by a theorem, not by computation.
     """
 
     converged: bool
@@ -64,6 +68,20 @@ class Certificate:
     hessian_products: int
     lanczos_products: int
     iterations: int
+    morse_index: int | None = None
+    nullity: int | None = None
+    closed_form: bool = False
+
+    @property
+    def is_minimising(self) -> str:
+        """What is known: "closed form", "locally", "no", or "unknown".
+
+        A computed geodesic is at best shorter than all paths near it; whether another, far from
+        it, is shorter still, no local computation can tell.
+        """
+        if self.closed_form:
+            return "closed form"
+        return {True: "locally", False: "no", None: "unknown"}[self.locally_shortest]
 
     def as_dict(self) -> dict[str, Any]:
         """Return the certificate as plain numbers."""
@@ -108,45 +126,3 @@ def richardson(lengths: list[float]) -> tuple[float, float, float | None, bool]:
     if not settled:
         estimate = max(estimate, 4 * abs(first), 4 * abs(last))
     return distance, max(estimate, rounding), order, settled
-
-
-def lowest_eigenvalue(
-    state: LinearisedPath, rtol: float = 0.05, max_iter: int = 40
-) -> tuple[float, float, int]:
-    """Lowest eigenvalue of the Hessian relative to the stiffness, by preconditioned Lanczos.
-
-    Parameters
-    ----------
-    state : LinearisedPath
-    rtol : float
-        The residual, a bound on the error, is brought below ``rtol·max(|λ|, 0.1)``.
-    max_iter : int
-
-    Returns
-    -------
-    value, residual : float
-    products : int
-        Hessian products spent.
-    """
-    shape = (state.n_steps - 1, *state.path.shape[1:])
-    r = np.random.default_rng(0).normal(size=shape)
-    z = state.precondition(r)
-    beta = np.sqrt(np.vdot(r, z))
-    dual_before = np.zeros(shape)
-    diagonal: list[float] = []
-    off: list[float] = []
-    value, residual = np.nan, np.inf
-    for k in range(min(max_iter, r.size)):
-        vector, dual = z / beta, r / beta
-        image = state.hessian_product(vector)
-        diagonal.append(float(np.vdot(vector, image)))
-        r = image - diagonal[-1] * dual - (beta * dual_before if k else 0)
-        z = state.precondition(r)
-        beta = np.sqrt(max(np.vdot(r, z), 0.0))
-        values, vectors = eigh_tridiagonal(diagonal, off, select="i", select_range=(0, 0))
-        value, residual = float(values[0]), float(beta * abs(vectors[-1, 0]))
-        if (residual <= rtol * max(abs(value), 0.1) and k >= 4) or beta < 1e-12:
-            break
-        off.append(float(beta))
-        dual_before = dual
-    return value, residual, len(diagonal)

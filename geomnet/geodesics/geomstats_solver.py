@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import check_batches
-from .solution import Method
+from .problem import Method
 from .solve import geodesic
 
 __all__ = ["LogSolver"]

@@ -15,14 +15,17 @@ import numpy as np
 
 from ..errors import DomainError, check_integer, check_positive
 from ..path_energy import LinearisedPath, PathEnergy
-from .closed_form import straight_path
+from .closed_form import straight_path, uniform_times
+from .inertia import Inertia, conjugate_margin, lowest_eigenvalue
+from .line_search import backtrack
+from .path_method import PathMethod
 from .solution import PathSolution
 
 __all__ = ["PathNewtonCG"]
 
 
 @dataclass(frozen=True)
-class PathNewtonCG:
+class PathNewtonCG(PathMethod):
     """Newton–PCG on the discrete path energy, for any metric.
 
     Parameters
@@ -46,27 +49,8 @@ class PathNewtonCG:
         check_integer("max_products", self.max_products, least=1)
 
     def guess(self, metric: Any, start: np.ndarray, end: np.ndarray, n_steps: int) -> np.ndarray:
-        """Return the straight line, or where it leaves the metric's domain a bow around it.
-
-        Points whose straight paths meet at one time are led around each other by a random bow
-        (fixed seed), small at first.
-        """
-        line = straight_path(start, end, n_steps)
-        energy = PathEnergy(metric)
-        if np.isfinite(energy.value(line)):
-            return line
-        bow = np.sin(np.pi * np.linspace(0, 1, n_steps + 1))[:, None, None]
-        random = np.random.default_rng(0).normal(size=start.shape)
-        spread = start.std() + end.std()
-        for size in (0.02, 0.1, 0.3, 1.0):
-            path = line + size * spread * bow * random
-            path[[0, -1]] = line[[0, -1]]
-            if np.isfinite(energy.value(path)):
-                return path
-        raise DomainError(
-            "initial_path: the straight line between the ends leaves the metric's domain, and "
-            "so do bows around it; give an initial_path inside the domain"
-        )
+        """Return the straight line, or a bow around where it leaves the metric's domain."""
+        return straight_guess(metric, start, end, n_steps)
 
     def solve(self, metric: Any, path: np.ndarray) -> tuple[LinearisedPath, PathSolution]:
         """Minimise the energy over the interior states of a path."""
@@ -90,7 +74,7 @@ class PathNewtonCG:
             origin, level = state.path, state.energy
             slope = float(np.vdot(state.gradient, direction))
             state = None  # makes room: a trial holds as much as the state it came from
-            state, spent = self._line_search(energy, origin, level, slope, direction, norm)
+            state, spent = backtrack(energy, origin, level, slope, direction, norm)
             evaluations += spent
             if state is None:
                 state = energy.linearise(origin)
@@ -118,27 +102,31 @@ class PathNewtonCG:
             d = -z + (rz / old) * d
         return step, spent
 
-    def _line_search(
-        self,
-        energy: PathEnergy,
-        origin: np.ndarray,
-        level: float,
-        slope: float,
-        direction: np.ndarray,
-        norm: float,
-    ) -> tuple[LinearisedPath | None, int]:
-        """Backtrack to a sufficient decrease; at rounding level, to a smaller gradient."""
-        size, evaluations = 1.0, 0
-        while size > 1e-10:
-            trial = origin.copy()
-            trial[1:-1] += size * direction
-            found = energy.linearise_or_none(trial)
-            evaluations += 1
-            if found is not None:
-                if found.energy <= level + 1e-4 * size * slope:
-                    return found, evaluations
-                rounding = abs(found.energy - level) <= 1e-11 * level and -slope <= 1e-9 * level
-                if rounding and found.gradient_norm < 0.9 * norm:
-                    return found, evaluations
-            size *= 0.5 if found is not None else 0.25
-        return None, evaluations
+    def inertia(self, state: LinearisedPath) -> Inertia:
+        """Sign of the Hessian's lowest eigenvalue, by Lanczos steps with its products."""
+        value, residual, products = lowest_eigenvalue(state)
+        return Inertia.of_lowest(value, residual + conjugate_margin(state.n_steps), products)
+
+
+def straight_guess(metric: Any, start: np.ndarray, end: np.ndarray, n_steps: int) -> np.ndarray:
+    """Return the straight line, or where it leaves the metric's domain a bow around it.
+
+    Points whose straight paths meet at one time are led around each other by a random bow
+    (fixed seed), small at first.
+    """
+    line = straight_path(start, end, n_steps)
+    energy = PathEnergy(metric)
+    if np.isfinite(energy.value(line)):
+        return line
+    bow = np.sin(np.pi * uniform_times(n_steps, start.ndim))
+    random = np.random.default_rng(0).normal(size=start.shape)
+    spread = start.std() + end.std()
+    for size in (0.02, 0.1, 0.3, 1.0):
+        path = line + size * spread * bow * random
+        path[[0, -1]] = line[[0, -1]]
+        if np.isfinite(energy.value(path)):
+            return path
+    raise DomainError(
+        "initial_path: the straight line between the ends leaves the metric's domain, and "
+        "so do bows around it; give an initial_path inside the domain"
+    )

@@ -15,14 +15,17 @@ import numpy as np
 
 from ..errors import check_integer, check_positive
 from ..path_energy import LinearisedPath, PathEnergy
+from .block_tridiagonal import eliminate
 from .closed_form import straight_path
+from .inertia import Inertia, conjugate_margin, lowest_eigenvalue
+from .path_method import PathMethod
 from .solution import PathSolution
 
 __all__ = ["PointwiseNewton"]
 
 
 @dataclass(frozen=True)
-class PointwiseNewton:
+class PointwiseNewton(PathMethod):
     """Batched block-tridiagonal Newton for metrics without coupling between points.
 
     Parameters
@@ -89,6 +92,17 @@ class PointwiseNewton:
         whole[0], whole[-1] = path[0], path[-1]
         state = PathEnergy(metric).linearise(whole)
         return PathSolution.of(state, self.tol, evaluations + 1, iteration, iteration)
+
+    def inertia(self, state: LinearisedPath) -> Inertia:
+        """Sum of the points' indices and nullities, by elimination.
+
+        Directions in the null space of the readout are straight, and count for none.
+        """
+        blocks = _Blocks.of(state.metric, state.metric.split(state.path)[0])
+        margin = conjugate_margin(state.n_steps)
+        index = blocks.below(-margin)
+        value, _, products = lowest_eigenvalue(state)
+        return Inertia.counted(index, blocks.below(margin) - index, value, products)
 
 
 def _total(metric: Any, a: np.ndarray) -> np.ndarray:
@@ -176,6 +190,15 @@ class _Blocks:
             -frozen[1:-1],
         )
 
+    def below(self, value: float) -> int:
+        """Eigenvalues of all Hessians below `value`, relative to the stiffness."""
+        _, negative = eliminate(
+            self.diagonal - value * self.stiff_diagonal,
+            self.above - value * self.stiff_above,
+            np.zeros_like(self.gradient),
+        )
+        return int(negative.sum())
+
     def newton_step(self, shift: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Solve (H + μM)s = −g with the least μ tried that makes it positive definite.
 
@@ -191,12 +214,12 @@ class _Blocks:
         left = np.arange(n)
         for _ in range(40):
             mu = shift[left][:, None, None]
-            solved, negative = _eliminate(
+            solved, negative = eliminate(
                 self.diagonal[:, left] + mu * self.stiff_diagonal[:, left],
                 self.above[:, left] + mu * self.stiff_above[:, left],
                 -self.gradient[:, left],
             )
-            good = negative == 0
+            good = negative.sum(axis=0) == 0
             step[:, left[good]] = solved[:, good]
             left = left[~good]
             if not len(left):
@@ -205,39 +228,3 @@ class _Blocks:
         else:
             step[:, left] = 0.0
         return step, shift / 4
-
-
-def _eliminate(
-    diagonal: np.ndarray, above: np.ndarray, right: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Solve block-tridiagonal systems (K, n, r, r), batched, and count negative pivots.
-
-    Returns
-    -------
-    x : ndarray, shape (K, n, r)
-    negative : ndarray of int, shape (n,)
-        Number of negative (or vanishing) eigenvalues: the Morse index.
-    """
-    count = len(diagonal)
-    inverses: list[np.ndarray] = []
-    forward = np.empty_like(right)
-    negative = np.zeros(diagonal.shape[1], dtype=int)
-    for k in range(count):
-        pivot, load = diagonal[k], right[k]
-        if k:
-            down = np.swapaxes(above[k - 1], -1, -2) @ inverses[-1]
-            pivot = pivot - down @ above[k - 1]
-            load = load - (down @ forward[k - 1][..., None])[..., 0]
-        values, vectors = np.linalg.eigh(0.5 * (pivot + np.swapaxes(pivot, -1, -2)))
-        tiny = 1e-14 * np.abs(values).max(axis=-1, keepdims=True) + 1e-300
-        negative += (values <= tiny).sum(axis=-1)
-        safe = np.where(np.abs(values) <= tiny, tiny, values)
-        inverses.append((vectors / safe[..., None, :]) @ np.swapaxes(vectors, -1, -2))
-        forward[k] = load
-    x = np.empty_like(right)
-    for k in reversed(range(count)):
-        load = forward[k]
-        if k + 1 < count:
-            load = load - (above[k] @ x[k + 1][..., None])[..., 0]
-        x[k] = (inverses[k] @ load[..., None])[..., 0]
-    return x, negative

@@ -16,6 +16,7 @@ from ..datasets import read_npz
 from ..errors import InputError
 from ..files import write_whole
 from .certificate import Certificate
+from .legendre import evaluate
 
 __all__ = ["Geodesic"]
 
@@ -43,6 +44,8 @@ class Geodesic:
         The solver, and why it was chosen.
     metric : Metric or None
         Not saved.
+    coefficients : ndarray, shape (p-1, ...), or None
+        Of the integrated Legendre polynomials, where the path is a polynomial.
 
     Examples
     --------
@@ -63,6 +66,7 @@ class Geodesic:
     status: str
     method: str
     metric: Any = field(default=None, repr=False)
+    coefficients: np.ndarray | None = field(default=None, repr=False)
 
     @property
     def n_steps(self) -> int:
@@ -83,12 +87,22 @@ class Geodesic:
     def _spline(self) -> CubicSpline:
         return CubicSpline(np.linspace(0, 1, len(self.path)), self.path, axis=0)
 
-    def __call__(self, t: Any) -> np.ndarray:
-        """States at times in [0, 1] (a number, or shape (k,)), by cubic splines."""
+    def _at(self, t: Any, order: int) -> np.ndarray:
         t = np.asarray(t, dtype=np.float64)
         if not ((t >= 0) & (t <= 1)).all():
             raise InputError("t: a geodesic runs over times in [0, 1]")
-        return self._spline(t)
+        if self.coefficients is None:
+            return self._spline(t, order)
+        found = evaluate(self.path[0], self.path[-1], self.coefficients, t.reshape(-1))[order]
+        return found.reshape(*t.shape, *self.path.shape[1:])
+
+    def __call__(self, t: Any) -> np.ndarray:
+        """States at times in [0, 1] (a number, or shape (k,)), by cubic splines or exactly."""
+        return self._at(t, 0)
+
+    def velocity(self, t: Any) -> np.ndarray:
+        """Velocities at times in [0, 1], likewise."""
+        return self._at(t, 1)
 
     def excess(self, curve: Curve) -> float:
         """Length of a curve over the distance of its ends, at least 1.
@@ -130,10 +144,12 @@ class Geodesic:
             }
         )
 
+        arrays = {"path": self.path, "initial_velocity": self.initial_velocity}
+        if self.coefficients is not None:
+            arrays["coefficients"] = self.coefficients
+
         def write(file):
-            np.savez_compressed(
-                file, path=self.path, initial_velocity=self.initial_velocity, header=header
-            )
+            np.savez_compressed(file, header=header, **arrays)
 
         write_whole(path, write)
 
@@ -141,21 +157,22 @@ class Geodesic:
     def load(cls, path: Any) -> Geodesic:
         """Load what :meth:`save` wrote; the metric is not part of it."""
         try:
-            arrays = read_npz(Path(path), "path", "initial_velocity", "header")
+            arrays = read_npz(Path(path), "path", "initial_velocity", "header", "coefficients")
             header = json.loads(str(arrays["header"]))
             return cls(
                 path=arrays["path"],
                 initial_velocity=arrays["initial_velocity"],
                 certificate=Certificate(**header.pop("certificate")),
+                coefficients=arrays.get("coefficients"),
                 **header,
             )
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise InputError(f"path: {str(path)!r} is no saved geodesic ({error})") from None
 
     def __repr__(self) -> str:
-        n, d = self.path.shape[1:]
+        n = "".join(f"n={n}, " for n in self.path.shape[1:-1])
         return (
             f"Geodesic(distance={self.distance:.8g} ± {self.error_estimate:.1e}, "
-            f"length={self.length:.8g}, n_steps={self.n_steps}, n={n}, dim={d}, "
+            f"length={self.length:.8g}, n_steps={self.n_steps}, {n}dim={self.path.shape[-1]}, "
             f"{self.certificate}; {self.method})"
         )

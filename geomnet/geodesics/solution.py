@@ -1,15 +1,13 @@
-"""What a method returns for one step count, and the contract of methods."""
+"""What a method that solves at one step count returns."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
-
 import numpy as np
 
 from ..path_energy import LinearisedPath
 
-__all__ = ["Method", "PathSolution"]
+__all__ = ["PathSolution"]
 
 
 @dataclass(frozen=True)
@@ -63,20 +61,3 @@ class PathSolution:
     def speed_variation(self) -> float:
         """Largest relative deviation of a step's length from the mean."""
         return float(np.max(np.abs(self.step_lengths / self.step_lengths.mean() - 1)))
-
-
-class Method(Protocol):
-    """A solver: a frozen dataclass of tolerances that improves a path."""
-
-    exact: ClassVar[bool]
-    """Whether one solve is exact at every step count, so that there is nothing to extrapolate."""
-
-    @property
-    def tol(self) -> float:
-        """Tolerance on the gradient norm."""
-
-    def guess(self, metric: Any, start: np.ndarray, end: np.ndarray, n_steps: int) -> np.ndarray:
-        """Path to begin with, (n_steps+1, n, d)."""
-
-    def solve(self, metric: Any, path: np.ndarray) -> tuple[LinearisedPath, PathSolution]:
-        """Solve from a given path, its ends and number of steps kept."""

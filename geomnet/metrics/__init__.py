@@ -1,8 +1,18 @@
 """Metrics on function space: L2, energy, Fisher–Rao, sums of them, and your own."""
 
 from .base import Metric, ScaledSum
+from .chart import ChartMetric
 from .energy import EnergyMetric
 from .fisher_rao import FisherRaoMetric
+from .immersion import ImmersionMetric
 from .l2 import L2Metric
 
-__all__ = ["EnergyMetric", "FisherRaoMetric", "L2Metric", "Metric", "ScaledSum"]
+__all__ = [
+    "ChartMetric",
+    "EnergyMetric",
+    "FisherRaoMetric",
+    "ImmersionMetric",
+    "L2Metric",
+    "Metric",
+    "ScaledSum",
+]

@@ -128,13 +128,13 @@ class Metric(RiemannianMetric):
         By dense matrices up to n·d = 512, by conjugate gradients beyond.
         """
         p, base = _broadcast(cotangent_vec, base_point)
-        shape = p.shape
-        p, base = p.reshape((-1, *shape[-2:])), base.reshape((-1, *shape[-2:]))
+        shape, state = p.shape, self.space.shape
+        p, base = p.reshape((-1, *state)), base.reshape((-1, *state))
         if p[0].size <= DENSE_LIMIT:
             dense = self._dense(base)
             out = np.linalg.solve(dense, p.reshape(len(p), -1, 1))
         else:
-            with blas_threads(shape[-2]):
+            with blas_threads(state[0]):
                 out = np.stack(
                     [
                         conjugate_gradients(lambda v, b=b: self.flat(v, b), r)
@@ -195,7 +195,7 @@ class Metric(RiemannianMetric):
         ndarray, shape (..., n, d)
         """
         vec, base = check_batches(self.space.shape, tangent_vec=tangent_vec, base_point=base_point)
-        with blas_threads(vec.shape[-2]):
+        with blas_threads(self.space.shape[0]):
             return exponential(self, vec, base, n_steps)
 
     def log(self, point: Any, base_point: Any) -> np.ndarray:
@@ -210,7 +210,9 @@ class Metric(RiemannianMetric):
     def dist(self, point_a: Any, point_b: Any) -> np.ndarray:
         """Geodesic distance, broadcasting (n, d) against (k, n, d) both ways, (...)."""
         starts, ends = check_batches(self.space.shape, point_a=point_a, point_b=point_b)
-        return self._map_pairs(lambda geo: geo.distance, starts, ends).reshape(ends.shape[:-2])
+        return self._map_pairs(lambda geo: geo.distance, starts, ends).reshape(
+            ends.shape[: ends.ndim - len(self.space.shape)]
+        )
 
     def squared_dist(self, point_a: Any, point_b: Any) -> np.ndarray:
         """Square of :meth:`dist`."""
@@ -218,7 +220,7 @@ class Metric(RiemannianMetric):
 
     def dist_pairwise(self, points: Any, n_jobs: int = 1, **joblib_kwargs: Any) -> np.ndarray:
         """Matrix of distances between points (k, n, d), over `n_jobs` processes: (k, k)."""
-        points = check_array("points", points, ndim=3)
+        points = check_array("points", points, shape=(None, *self.space.shape))
         rows, cols = np.triu_indices(len(points), 1)
         job = joblib.delayed(joblib.wrap_non_picklable_objects(self.dist))
         found = joblib.Parallel(n_jobs=n_jobs, **joblib_kwargs)(
@@ -426,7 +428,8 @@ class AutogradForm:
             signs = rng.choice([-1.0, 1.0], size=self.m.shape)
             total += signs * self.metric.flat(signs, self.m)
         mean = np.abs(total / 4)
-        return 1.0 / np.maximum(mean, 1e-3 * mean.mean(axis=(1, 2), keepdims=True))
+        inner = tuple(range(1, mean.ndim))
+        return 1.0 / np.maximum(mean, 1e-3 * mean.mean(axis=inner, keepdims=True))
 
     def sharp(self, p: np.ndarray) -> np.ndarray:
         """♯p, dense or diagonal."""

@@ -1,0 +1,86 @@
+"""Metrics as solvers take them: geomnet's own as they are, geomstats' read by their matrix."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from ..metric_matrix import MatrixMechanics, MetricMatrix
+
+__all__ = ["GeomstatsChart", "adapt"]
+
+
+class GeomstatsChart(MatrixMechanics):
+    """A geomstats metric in vector coordinates, read through its ``metric_matrix``.
+
+    Under geomstats' autograd backend derivatives are autograd's, under its numpy backend
+    differences of order 4.
+
+    Parameters
+    ----------
+    metric : geomstats RiemannianMetric
+        Its space has points (d,), d its dimension.
+    """
+
+    def __init__(self, metric: Any) -> None:
+        import geomstats.backend as gs
+
+        self.source, self.space = metric, metric._space
+        dim = self.space.shape[0]
+
+        def matrices(points: Any) -> Any:
+            found = metric.metric_matrix(points)
+            # a constant metric may be given once for all points
+            return found + 0 * points[..., :1, None] if found.ndim < points.ndim + 1 else found
+
+        self.matrix = MetricMatrix(matrices, dim, autodiff=gs.__name__.endswith("autograd"))
+
+    def check_ends(self, start: np.ndarray, end: np.ndarray) -> None:
+        """Raise where an end is no point of the space, or the metric is not one there."""
+        for name, point in (("start", start), ("end", end)):
+            if not np.all(self.space.belongs(point)):
+                raise InputError(f"{name}: {point.tolist()} does not belong to {self.space!r}")
+        super().check_ends(start, end)
+
+    def __repr__(self) -> str:
+        return f"{type(self.source).__name__} of geomstats"
+
+
+def adapt(metric: Any, point: Any) -> Any:
+    """Return a metric that solvers can use, or say why there is none."""
+    if isinstance(metric, type):
+        raise InputError(
+            f"metric: expected a metric, got the class {metric.__name__}; make one, such as "
+            "gn.L2Metric(space)"
+        )
+    if callable(getattr(metric, "steps", None)):
+        if hasattr(metric, "adopt"):
+            metric.adopt(point)
+        return metric
+    space = getattr(metric, "_space", None)
+    if space is None or not callable(getattr(metric, "metric_matrix", None)):
+        raise InputError(f"metric: expected a gn.Metric such as gn.L2Metric(space), got {metric!r}")
+    known = metric.__dict__.get("_geomnet")
+    if known is not None:
+        return known
+    name = type(metric).__name__
+    if len(space.shape) != 1 or space.shape[0] != space.dim:
+        raise InputError(
+            f"metric: {name} has points of shape {space.shape} for a space of dimension "
+            f"{space.dim}; a geodesic needs vector coordinates, as many as dimensions (an "
+            "intrinsic space, or gn.ChartMetric with a matrix of your own)"
+        )
+    chart = GeomstatsChart(metric)
+    try:
+        probe = np.asarray(point, dtype=np.float64).reshape(space.shape)
+        chart.matrix.raw(probe[None])
+    except NotImplementedError:
+        raise InputError(
+            f"metric: {name} of geomstats gives no metric_matrix; write it as a gn.ChartMetric"
+        ) from None
+    except (TypeError, ValueError):
+        pass  # the point is at fault, and will be named
+    metric._geomnet = chart
+    return chart

@@ -1,0 +1,66 @@
+r"""Integrated Legendre polynomials: smooth paths with fixed ends.
+
+.. math:: γ(t) = (1-t)a + tb + \sum_{j=1}^{p-1} c_jφ_j(t), \qquad
+    φ_j(t) = \int_0^t \sqrt{2j+1}\,P_j(2s-1)\,ds = \frac{P_{j+1} - P_{j-1}}{2\sqrt{2j+1}}(2t-1).
+
+The φ_j vanish at both ends, and their derivatives are orthonormal on [0, 1], and orthogonal to the
+line's: in a constant metric the coefficients are independent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.polynomial.legendre import leggauss, legvander
+
+__all__ = ["Basis", "basis", "evaluate"]
+
+
+@dataclass(frozen=True)
+class Basis:
+    """The p − 1 functions at Gauss nodes, with the products that Hessians are made of."""
+
+    times: np.ndarray
+    """Gauss nodes in [0, 1], (Q,)."""
+    weights: np.ndarray
+    values: np.ndarray
+    """φ_j at the nodes, (Q, p−1)."""
+    slopes: np.ndarray
+    """φ_j' at the nodes, (Q, p−1)."""
+    products: np.ndarray
+    """Weighted φ'φ', φφ' and φφ of every pair, (3, (p−1)², Q)."""
+
+
+@lru_cache
+def basis(degree: int) -> Basis:
+    """Basis of degree p at 3p/2 + 2 Gauss nodes."""
+    nodes, weights = leggauss(degree + degree // 2 + 2)
+    times, weights = 0.5 * (nodes + 1), 0.5 * weights
+    values, slopes = functions(degree, times)
+
+    def pairs(left, right):
+        return np.einsum("q,qi,qj->ijq", weights, left, right).reshape(-1, len(times))
+
+    products = np.stack([pairs(slopes, slopes), pairs(values, slopes), pairs(values, values)])
+    return Basis(times, weights, values, slopes, products)
+
+
+def functions(degree: int, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """φ_j and φ_j' of degree up to p at times (Q,), each (Q, p−1)."""
+    legendre = legvander(2 * times - 1, degree)
+    norms = np.sqrt(2 * np.arange(1, degree) + 1)
+    return (legendre[:, 2:] - legendre[:, :-2]) / (2 * norms), legendre[:, 1:-1] * norms
+
+
+def evaluate(
+    start: np.ndarray, end: np.ndarray, coefficients: np.ndarray, times: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Points and velocities at times (k,), each (k, ...), of a path with coefficients (p−1, ...)."""
+    values, slopes = functions(len(coefficients) + 1, times)
+    t = times[(..., *[None] * start.ndim)]
+    return (
+        (1 - t) * start + t * end + np.tensordot(values, coefficients, axes=1),
+        end - start + np.tensordot(slopes, coefficients, axes=1),
+    )

@@ -1,0 +1,458 @@
+r"""Geodesics as polynomials: integrated Legendre functions, Gauss nodes, dense Newton steps.
+
+The energy :math:`\int\langle\dotγ,\dotγ\rangle dt` of the paths of :mod:`legendre` is minimised over
+the coefficients, degree after degree. With G, C, A the second derivatives of ⟨v, v⟩_x at a node,
+
+.. math:: H_{jk} = \sum_q w_q\,[2φ_j'φ_k'G + φ_jφ_k'C + φ_j'φ_kC^\top + φ_jφ_kA].
+
+As the energy is stationary its error is the square of the path's, and both fall exponentially
+with the degree where the metric is smooth. Many pairs are solved in one batch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from scipy.linalg import eigh
+
+from ..errors import DomainError, InputError, check_integer, check_positive
+from ..path_energy import second_derivatives
+from .certificate import Certificate
+from .inertia import UNKNOWN, Inertia
+from .legendre import Basis, basis, evaluate
+from .problem import Problem
+from .result import Geodesic
+
+__all__ = ["SpectralPath"]
+
+DEGREES = (4, 6, 8, 12, 20, 32, 48, 64)
+
+ROUNDING = 1e-13
+"""Relative error of a length that rounding makes."""
+
+ENOUGH = 1e-3
+"""Newton decrement that ends the work at a degree: what is left changes lengths by 1e-12."""
+
+
+@dataclass(frozen=True)
+class SpectralPath:
+    """Polynomial paths of rising degree, for smooth metrics of few coordinates.
+
+    Degrees 4, 6, 8, 12, 20, 32, 48, 64 are tried until the distance has settled. ``n_steps`` of
+    :func:`geodesic` does not change the accuracy: it is the number of uniform steps at which the
+    path is reported; ``geo(t)`` evaluates the polynomial itself.
+
+    Parameters
+    ----------
+    rtol : float
+        Relative error of the distance to stop at. That of the path is about its square root.
+    tol : float
+        On the gradient norm √(gᵀM⁻¹g/E).
+    max_degree : int
+    max_iter : int
+        Newton iterations for each degree.
+
+    Examples
+    --------
+    >>> import autograd.numpy as anp
+    >>> import geomnet as gn
+    >>> sphere = gn.ChartMetric(
+    ...     lambda x: 4 * anp.eye(2) / (1 + anp.sum(x**2, axis=-1)[..., None, None]) ** 2, dim=2
+    ... )
+    >>> gn.geodesic(sphere, [-1.0, 0.0], [1.0, 0.0], method=gn.SpectralPath()).certificate.nullity
+    1
+    """
+
+    rtol: float = 1e-12
+    tol: float = 1e-8
+    max_degree: int = 48
+    max_iter: int = 50
+
+    def __post_init__(self) -> None:
+        check_positive("rtol", self.rtol)
+        check_positive("tol", self.tol)
+        check_integer("max_degree", self.max_degree, least=6)
+        check_integer("max_iter", self.max_iter, least=1)
+
+    def find(self, problem: Problem) -> Geodesic:
+        """Solve one problem."""
+        return self.find_many([problem])[0]
+
+    def find_many(self, problems: list[Problem]) -> list[Geodesic]:
+        """Solve problems of one metric in one batch."""
+        metric = problems[0].metric
+        if not hasattr(metric, "linearise"):
+            raise InputError(f"method: SpectralPath needs a metric with a matrix, got {metric!r}")
+        if metric.structure == "immersion":
+            raise InputError(
+                "method: an immersion's energy is that of its chords; use gn.PathNewton()"
+            )
+        runs = [_Run(p) for p in problems]
+        degrees = [d for d in DEGREES if d < self.max_degree] + [self.max_degree]
+        for degree in degrees:
+            open_ = [run for run in runs if not run.settled]
+            if not open_:
+                break
+            self._solve(metric, open_, basis(degree))
+            for run in open_:
+                run.settled = (
+                    run.error_estimate <= self.rtol * run.distance and len(run.lengths) > 1
+                )
+        for run in runs:
+            self._polish(metric, run)
+        return [self._certify(run) for run in runs]
+
+    def _solve(self, metric: Any, runs: list[_Run], b: Basis) -> None:
+        """Newton's method at one degree, on every run's coefficients."""
+        open_ = list(runs)
+        for run in runs:
+            run.prolong(b)
+        state = _evaluate(metric, open_, [run.c for run in open_], b)
+        for iteration in range(self.max_iter):
+            steps, hessians, shifts = _newton_steps(state, [run.shift for run in open_])
+            slopes = np.einsum("bi,bi->b", state.gradient, steps)
+            # Newton's last step is taken as it is: it squares what is left of the gradient
+            decrements = np.sqrt(np.maximum(-slopes, 0.0) / state.energy)
+            moved, accepted, evaluations = _line_search(metric, open_, state, steps, slopes, b)
+            left = []
+            for i, run in enumerate(open_):
+                run.count(evaluations, hessians[i], shifts[i])
+                run.c = moved.coefficients[i]
+                run.stuck = not accepted[i] and decrements[i] > ENOUGH
+                if accepted[i] and decrements[i] > ENOUGH and iteration + 1 < self.max_iter:
+                    left.append(i)
+                else:
+                    run.record(moved, i)
+            if not left:
+                return
+            open_ = [open_[i] for i in left]
+            state = moved if len(left) == len(moved.energy) else moved.take(left)
+
+    def _polish(self, metric: Any, run: _Run) -> None:
+        """Bring the gradient at the last degree below its tolerance."""
+        b = basis(len(run.c) + 1)
+        state = _evaluate(metric, [run], [run.c], b)
+        for _ in range(3):
+            norm = run.gradient_norm = state.gradient_norm(0)
+            if norm <= self.tol:
+                break
+            steps, hessians, shifts = _newton_steps(state, [run.shift])
+            slopes = np.einsum("bi,bi->b", state.gradient, steps)
+            state, accepted, evaluations = _line_search(metric, [run], state, steps, slopes, b)
+            run.count(evaluations, hessians[0], shifts[0])
+            if not accepted[0]:
+                break
+        run.c = state.coefficients[0]
+        run.update(state, 0)
+        run.state = state
+
+    def _certify(self, run: _Run) -> Geodesic:
+        problem, state = run.problem, run.state
+        shape = problem.start.shape
+        error = run.error_estimate + run.gradient_norm**2 * run.distance
+        passes = run.gradient_norm <= self.tol
+        settled = error <= max(self.rtol, 1e-5) * run.distance
+        known = UNKNOWN
+        if problem.certify_index:
+            known = _inertia(run.hessian, state.stiffness[0], margin=max(1e-5, 10 * run.tail))
+        certificate = Certificate(
+            converged=bool(passes and settled),
+            gradient_norm=run.gradient_norm,
+            tolerance=self.tol,
+            speed_variation=state.speed_variation(0),
+            error_estimate=float(error),
+            observed_order=None,
+            locally_shortest=known.locally_shortest,
+            lowest_eigenvalue=known.lowest,
+            gradient_evaluations=run.evaluations,
+            hessian_products=0,
+            lanczos_products=0,
+            iterations=run.iterations,
+            morse_index=known.index,
+            nullity=known.nullity,
+        )
+        degree = len(run.c) + 1
+        status = f"converged at degree {degree}"
+        if not passes:
+            status = (
+                f"stopped after {run.iterations} Newton iterations at gradient norm "
+                f"{run.gradient_norm:.1e} > {self.tol:.0e} with degree {degree}; raise max_iter, "
+                "start from an initial_path, or use gn.PathNewton()"
+            )
+        elif not settled:
+            status = (
+                f"degree {degree} still changes the length by {error / run.distance:.1e} of it; "
+                "raise max_degree, or use gn.PathNewton() if the metric is not smooth"
+            )
+        coefficients = run.c.reshape(-1, *shape)
+        times = np.linspace(0.0, 1.0, problem.n_steps + 1)
+        path, velocity = evaluate(problem.start, problem.end, coefficients, times)
+        path[0], path[-1] = problem.start, problem.end
+        return Geodesic(
+            path=path,
+            length=state.length(0),
+            distance=run.distance,
+            energy=run.distance**2,
+            initial_velocity=velocity[0],
+            certificate=certificate,
+            status=status,
+            method="",
+            metric=problem.metric,
+            coefficients=coefficients,
+        )
+
+
+class _Run:
+    """One pair on its way through the degrees."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        self.start = problem.start.reshape(-1)
+        self.delta = problem.end.reshape(-1) - self.start
+        self.c = np.zeros((0, self.start.size))
+        self.lengths: list[float] = []
+        self.shift, self.tail, self.gradient_norm = 0.0, np.inf, np.inf
+        self.iterations = self.evaluations = 0
+        self.settled = self.stuck = False
+        self.hessian: np.ndarray
+        self.state: _Paths
+
+    def prolong(self, b: Basis) -> None:
+        """Start a degree: higher coefficients are zero, or the initial path's."""
+        more = b.slopes.shape[1] - len(self.c)
+        if not len(self.c) and self.problem.initial_path is not None:
+            path = self.problem.initial_path
+            path = path.reshape(len(path), -1)
+            knots = np.linspace(0.0, 1.0, len(path))
+            at = np.stack([np.interp(b.times, knots, x) for x in path.T], axis=1)
+            # ∫γ'φ' = −∫γφ'' in a weak form needs γ alone; least squares in φ does it directly
+            bow = at - self.start - b.times[:, None] * self.delta
+            self.c = np.linalg.lstsq(b.values, bow, rcond=None)[0]
+        else:
+            self.c = np.concatenate([self.c, np.zeros((more, self.start.size))])
+
+    def count(self, evaluations: int, hessian: np.ndarray, shift: float) -> None:
+        self.iterations += 1
+        self.evaluations += evaluations
+        self.hessian, self.shift = hessian, shift
+
+    def update(self, state: _Paths, i: int) -> None:
+        """Read length and tail of a state."""
+        self.lengths[-1] = float(np.sqrt(state.energy[i]))
+        self.tail = state.tail(i)
+
+    def record(self, state: _Paths, i: int) -> None:
+        """End a degree."""
+        self.lengths.append(0.0)
+        self.update(state, i)
+
+    @property
+    def distance(self) -> float:
+        return self.lengths[-1]
+
+    @property
+    def error_estimate(self) -> float:
+        """Change of the length at the last degree, the tail's energy, and rounding."""
+        if len(self.lengths) < 2 or not np.isfinite(self.lengths[-1]):
+            return np.inf
+        changes = [abs(b - a) for a, b in pairwise(self.lengths)]
+        # energies of minimisers fall with the degree; a length that rises has not settled
+        return max(changes[-1], 0.5 * self.tail**2 * self.distance, ROUNDING * self.distance)
+
+
+class _Paths:
+    """Polynomial paths of one degree with energy, gradient and Hessian; batch axis first."""
+
+    def __init__(
+        self, metric: Any, starts: np.ndarray, deltas: np.ndarray, c: np.ndarray, b: Basis
+    ) -> None:
+        self.metric, self.starts, self.deltas, self.coefficients, self.basis = (
+            metric,
+            starts,
+            deltas,
+            c,
+            b,
+        )
+        self.count, self.size = starts.shape
+        bow = np.tensordot(b.values, c, axes=(1, 1))
+        pull = np.tensordot(b.slopes, c, axes=(1, 1))
+        points = starts + b.times[:, None, None] * deltas + bow
+        shape = (-1, *metric.space.shape)
+        self.form = metric.linearise((deltas + pull).reshape(shape), points.reshape(shape))
+        self.squared_speed = self.form.value.reshape(len(b.times), self.count)
+        self.energy = b.weights @ self.squared_speed
+
+    def take(self, items: list[int]) -> _Paths:
+        """Evaluate a selection anew."""
+        return _Paths(
+            self.metric,
+            self.starts[items],
+            self.deltas[items],
+            self.coefficients[items],
+            self.basis,
+        )
+
+    @cached_property
+    def gradient(self) -> np.ndarray:
+        """∂E/∂c, (B, (p−1)·D)."""
+        b, shape = self.basis, (len(self.basis.times), -1)
+        weights = b.weights[:, None]
+        flat = b.slopes.T @ (2 * weights * self.form.flat.reshape(shape))
+        pull = b.values.T @ (weights * self.form.gradient.reshape(shape))
+        found = (flat + pull).reshape(-1, self.count, self.size)
+        return np.swapaxes(found, 0, 1).reshape(self.count, -1)
+
+    def _assemble(self, products: np.ndarray, matrices: np.ndarray) -> np.ndarray:
+        """Σ_q products[jk, q] matrices[q] as matrices of (jα, kβ), (B, (p−1)·D, (p−1)·D)."""
+        m, d = self.basis.slopes.shape[1], self.size
+        blocks = products @ matrices.reshape(len(self.basis.times), -1)
+        blocks = blocks.reshape(m, m, self.count, d, d).transpose(2, 0, 3, 1, 4)
+        return blocks.reshape(self.count, m * d, m * d)
+
+    @cached_property
+    def hessians(self) -> np.ndarray:
+        """∂²E/∂c∂c, (B, (p−1)·D, (p−1)·D)."""
+        g, c, a = second_derivatives(self.form)
+        across = self._assemble(self.basis.products[1], c)
+        return (
+            self.stiffness
+            + across
+            + np.swapaxes(across, 1, 2)
+            + self._assemble(self.basis.products[2], a)
+        )
+
+    @cached_property
+    def stiffness(self) -> np.ndarray:
+        """M: the Hessian with the metric held fixed."""
+        return self._assemble(2 * self.basis.products[0], self._matrices)
+
+    @cached_property
+    def _matrices(self) -> np.ndarray:
+        own = getattr(self.form, "matrix", None)
+        return second_derivatives(self.form)[0] if own is None else own
+
+    def gradient_norm(self, i: int) -> float:
+        """√(gᵀM⁻¹g/E)."""
+        g = self.gradient[i]
+        return float(np.sqrt(max(g @ np.linalg.solve(self.stiffness[i], g), 0) / self.energy[i]))
+
+    def length(self, i: int) -> float:
+        return float(self.basis.weights @ np.sqrt(np.maximum(self.squared_speed[:, i], 0)))
+
+    def speed_variation(self, i: int) -> float:
+        speed = np.sqrt(np.maximum(self.squared_speed[:, i], 0.0))
+        return float(np.max(np.abs(speed / speed.mean() - 1)))
+
+    def tail(self, i: int) -> float:
+        """Speed of the last two coefficients against the whole: what is cut off is smaller."""
+        last = self.coefficients[i][-2:]
+        sizes = np.einsum("ja,jqa->jq", last, (self._matrices_of(i) @ last.T).transpose(2, 0, 1))
+        return float(np.sqrt(max((sizes @ self.basis.weights).sum(), 0.0) / self.energy[i]))
+
+    def _matrices_of(self, i: int) -> np.ndarray:
+        d = self.size
+        return self._matrices.reshape(len(self.basis.times), self.count, d, d)[:, i]
+
+
+def _evaluate(metric: Any, runs: list[_Run], c: list[np.ndarray], b: Basis) -> _Paths:
+    starts, deltas = np.stack([r.start for r in runs]), np.stack([r.delta for r in runs])
+    return _Paths(metric, starts, deltas, np.stack(c), b)
+
+
+def _energies(metric: Any, runs: list[_Run], c: list[np.ndarray], b: Basis) -> np.ndarray:
+    """Energies one by one, infinite outside the metric's domain."""
+    found = np.full(len(runs), np.inf)
+    for i, run in enumerate(runs):
+        try:
+            found[i] = _evaluate(metric, [run], [c[i]], b).energy[0]
+        except (DomainError, FloatingPointError):
+            continue
+    return found
+
+
+def _newton_steps(state: _Paths, shifts: list[float]) -> tuple[np.ndarray, np.ndarray, list[float]]:
+    """Solve (H + μM)s = −g, each with the least μ tried that makes it positive definite."""
+    hessians = state.hessians
+    steps = np.empty_like(state.gradient)
+    after = []
+    for i, hessian in enumerate(hessians):
+        shift = shifts[i] if shifts[i] > 1e-3 else 0.0
+        for _ in range(40):
+            matrix = hessian + shift * state.stiffness[i] if shift else hessian
+            try:
+                factor = np.linalg.cholesky(matrix)
+                break
+            except np.linalg.LinAlgError:
+                shift = max(4 * shift, 0.05)
+        else:
+            factor = np.linalg.cholesky(state.stiffness[i])
+        steps[i] = _cholesky_solve(factor, -state.gradient[i])
+        after.append(shift / 4)
+    return steps, hessians, after
+
+
+def _cholesky_solve(factor: np.ndarray, right: np.ndarray) -> np.ndarray:
+    from scipy.linalg.lapack import dpotrs
+
+    return dpotrs(factor, right, lower=1)[0]
+
+
+def _line_search(
+    metric: Any,
+    runs: list[_Run],
+    state: _Paths,
+    steps: np.ndarray,
+    slopes: np.ndarray,
+    b: Basis,
+) -> tuple[_Paths, np.ndarray, int]:
+    """Backtrack every path by itself; a whole step of all at once is the rule."""
+    c, sizes = state.coefficients, np.ones(len(runs))
+    steps = steps.reshape(c.shape)
+
+    def good(energy: np.ndarray) -> np.ndarray:
+        fall = state.energy + 1e-4 * sizes * slopes
+        # at rounding level the step is Newton's own
+        level = (-slopes <= 1e-12 * state.energy) & (energy <= state.energy * (1 + 1e-13))
+        return np.isfinite(energy) & ((energy <= fall) | level)
+
+    try:
+        trial = _evaluate(metric, runs, list(c + steps), b)
+        accepted = good(trial.energy)
+        if accepted.all():
+            return trial, accepted, 1
+    except (DomainError, FloatingPointError):
+        accepted = np.zeros(len(runs), dtype=bool)
+        if len(runs) > 1:
+            accepted = good(_energies(metric, runs, list(c + steps), b))
+    evaluations = 1
+    while not accepted.all() and sizes.min() > 1e-9:
+        sizes[~accepted] *= 0.5
+        open_ = np.flatnonzero(~accepted)
+        energy = np.full(len(runs), np.inf)
+        energy[open_] = _energies(
+            metric,
+            [runs[i] for i in open_],
+            [c[i] + sizes[i] * steps[i] for i in open_],
+            b,
+        )
+        accepted |= good(energy) & ~accepted
+        evaluations += 1
+    sizes[~accepted] = 0.0
+    moved = c + sizes[:, None, None] * steps
+    return _evaluate(metric, runs, list(moved), b), accepted, evaluations
+
+
+def _inertia(hessian: np.ndarray, stiffness: np.ndarray, margin: float) -> Inertia:
+    """Index and nullity; nothing but a Cholesky factor where there are neither."""
+    try:
+        np.linalg.cholesky(hessian - margin * stiffness)
+        return Inertia.counted(0, 0)
+    except np.linalg.LinAlgError:
+        values = eigh(hessian, stiffness, eigvals_only=True)
+    index = int((values < -margin).sum())
+    nullity = int((values <= margin).sum()) - index
+    return Inertia.counted(index, nullity, float(values[0]))

@@ -1,0 +1,413 @@
+r"""A metric given by its matrix: :math:`\langle u,v\rangle_x = u^\top G(x)v` in coordinates.
+
+What solvers need besides G is :math:`q(x,v) = ∂_x(v^\top G(x)v)`: the user's own, or autograd's,
+or central differences of G where autograd cannot look inside. Newton's method takes the second
+derivatives from it. With :math:`h(x,v) = v^\top Gv`:
+
+- :math:`C_{ij} = ∂^2h/∂x_i∂v_j`, exact by polarising q, which is quadratic in v:
+  :math:`q(x, v+e_j) - q(x, v-e_j) = 2\,C_{\cdot j}`;
+- :math:`A = ∂^2h/∂x∂x = ∂_xq`, by central differences of q. They are good to ten digits, and decide
+  only how fast Newton's method converges, never what it converges to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+
+import autograd
+import autograd.numpy as anp
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve
+
+from .errors import DomainError, InputError, check_integer
+from .path_energy import MidpointSteps, Steps
+
+__all__ = ["MatrixForm", "MatrixMechanics", "MetricMatrix"]
+
+SLOPE = 6e-6
+"""Step of central differences of q, relative to the coordinates: (3 ulp)^(1/3)."""
+
+STENCIL = 2e-3
+"""Step of the fourth-order differences of G, relative to the coordinates: about ulp^(1/5)."""
+
+
+class MetricMatrix:
+    """The matrix of a metric in coordinates, with its derivatives, checked where it is used.
+
+    Parameters
+    ----------
+    function : callable
+        G, from points (k, d) to matrices (k, d, d); one that takes single points works too, at
+        the cost of a call for every point.
+    dim : int
+    gradient : callable, optional
+        q(v, x) = ∂_x(vᵀG(x)v), from two (k, d) arrays to (k, d).
+    domain : callable, optional
+        From points (k, d) to booleans (k,): whether they lie in the chart.
+    autodiff : bool
+        Whether autograd may be tried where no `gradient` is given.
+    """
+
+    def __init__(
+        self,
+        function: Callable[[Any], Any],
+        dim: int,
+        gradient: Callable[[Any, Any], Any] | None = None,
+        domain: Callable[[Any], Any] | None = None,
+        autodiff: bool = True,
+    ) -> None:
+        for name, value in (
+            ("metric_matrix", function),
+            ("quadratic_gradient", gradient),
+            ("domain", domain),
+        ):
+            if not callable(value) and (value is not None or name == "metric_matrix"):
+                raise InputError(f"{name}: expected a function, got {value!r}")
+        self.function, self.gradient, self.domain = function, gradient, domain
+        self.dim = check_integer("dim", dim, least=1)
+        self.autodiff = autodiff
+        self._batched: bool | None = None
+        self._broadcasts = True
+        self._differentiable: bool | None = None if autodiff else False
+
+    # -- the matrix ---------------------------------------------------------------------------
+
+    def __call__(self, points: np.ndarray) -> np.ndarray:
+        """Matrices at points (k, d), finite and symmetric: (k, d, d)."""
+        if self.domain is not None:
+            inside = np.asarray(self.domain(points), dtype=bool)
+            if not inside.all():
+                raise DomainError(f"{_at(points, ~inside)} lies outside the chart's domain")
+        with np.errstate(all="ignore"):
+            matrices = np.asarray(self.raw(points))
+        if matrices.dtype == object or matrices.dtype.kind not in "fiub":
+            raise InputError(
+                f"metric_matrix: returned an array of dtype {matrices.dtype}, expected real numbers"
+            )
+        finite = np.isfinite(matrices).all(axis=(1, 2))
+        if not finite.all():
+            raise DomainError(f"metric_matrix: NaN or infinite at {_at(points, ~finite)}")
+        skew = np.abs(matrices - np.swapaxes(matrices, 1, 2)).max(axis=(1, 2))
+        bad = skew > 1e-8 * np.abs(matrices).max(axis=(1, 2))
+        if bad.any():
+            raise InputError(
+                f"metric_matrix: not symmetric at {_at(points, bad)}, entries differ by "
+                f"{skew[bad][0]:.3g}; return (G + Gᵀ)/2 if that is what was meant"
+            )
+        return matrices
+
+    def raw(self, points: Any) -> Any:
+        """The user's function on points (k, d), arrays or autograd's boxes: (k, d, d)."""
+        if self._batched is None:
+            self._batched = self._probe(np.asarray(autograd.tracer.getval(points)))
+        if self._batched:
+            return self.function(points)
+        return anp.stack([self.function(points[i]) for i in range(len(points))])
+
+    def _probe(self, points: np.ndarray) -> bool:
+        """Whether the function takes batches; the first point, told apart, is the witness."""
+        d = self.dim
+        batch = np.repeat(points[:1], 3, axis=0)
+        batch[1:] *= 1 + 1e-3 * np.arange(1, 3)[:, None]
+        with np.errstate(all="ignore"):
+            try:
+                found = np.asarray(self.function(batch))
+                alone = np.asarray(self.function(batch[:1]))
+                if found.shape == (3, d, d) and alone.shape == (1, d, d):
+                    if np.allclose(found[:1], alone, rtol=1e-10, atol=0, equal_nan=True):
+                        return True
+            except (ArithmeticError, IndexError, TypeError, ValueError, AssertionError):
+                pass
+            single = np.asarray(self.function(points[0]))
+        if single.shape != (d, d):
+            raise InputError(
+                f"metric_matrix: for points of shape (k, {d}) it must return (k, {d}, {d}), or "
+                f"for one point ({d}, {d}); got {single.shape} for one point"
+            )
+        return False
+
+    # -- its derivatives ----------------------------------------------------------------------
+
+    @property
+    def derivatives(self) -> str:
+        """Where q comes from: "given", "autograd" or "finite differences" (known once used)."""
+        if self.gradient is not None:
+            return "given"
+        return "finite differences" if self._differentiable is False else "autograd"
+
+    @property
+    def remarks(self) -> str:
+        """What a user may want to know about cost and accuracy, for results."""
+        said = []
+        if self._batched is False:
+            said.append("metric_matrix takes one point at a time, which is slow")
+        if self.derivatives == "finite differences":
+            said.append("derivatives of the metric by finite differences")
+        return "; ".join(said)
+
+    def quadratic_gradient(self, v: np.ndarray, points: np.ndarray) -> np.ndarray:
+        """q(v, x) at (k, d) arrays, or with `v` of shape (j, k, d) at points (k, d)."""
+        with np.errstate(all="ignore"):
+            if self.gradient is not None:
+                return self._given(v, points)
+            v = np.ascontiguousarray(v)
+            shape = v.shape
+            if points.shape != shape:
+                points = np.broadcast_to(points, shape)
+            v, points = v.reshape(-1, self.dim), points.reshape(-1, self.dim)
+            if self._differentiable is None:
+                self._differentiable = self._try_autograd(points[:1])
+            q = self._by_autograd if self._differentiable else self._by_differences
+            return q(v, points).reshape(shape)
+
+    def _given(self, v: np.ndarray, points: np.ndarray) -> np.ndarray:
+        """The user's q; where its arguments do not broadcast, points are repeated for it."""
+        assert self.gradient is not None
+        if v.ndim > 2 and self._broadcasts:
+            try:
+                q = np.asarray(self.gradient(v, points[None]))
+                if q.shape == v.shape:
+                    return q
+            except (IndexError, TypeError, ValueError):
+                pass
+            self._broadcasts = False
+        tiled = points if v.shape == points.shape else np.broadcast_to(points, v.shape)
+        flat = (-1, self.dim)
+        q = np.asarray(self.gradient(v.reshape(flat), tiled.reshape(flat)))
+        if q.shape != (v.size // self.dim, self.dim):
+            raise InputError(
+                f"quadratic_gradient: for (k, {self.dim}) arrays it must return (k, {self.dim}), "
+                f"got {q.shape}"
+            )
+        return q.reshape(v.shape)
+
+    def _by_autograd(self, v: np.ndarray, points: np.ndarray) -> np.ndarray:
+        return _quiet_gradient(
+            lambda x: anp.sum(anp.matmul(self.raw(x), v[:, :, None])[:, :, 0] * v), points
+        )
+
+    def _try_autograd(self, point: np.ndarray) -> bool:
+        """Whether autograd sees through the function: it must agree with differences, once."""
+        v = np.random.default_rng(0).normal(size=point.shape)
+        try:
+            found = np.asarray(self._by_autograd(v, point))
+        except Exception:
+            return False  # whatever a function does that autograd cannot follow
+        if found.shape != point.shape or found.dtype != np.float64:
+            return False
+        expected = self._by_differences(v, point)
+        scale = np.abs(expected).max() + np.abs(self.raw(point)).max()
+        return bool(np.abs(found - expected).max() <= 1e-4 * scale)
+
+    def tensor(self, points: np.ndarray) -> np.ndarray:
+        """∂_iG by differences of order 4, (d, k, d, d)."""
+        steps = STENCIL * _scale(points)
+        d = self.dim
+        moves = np.array([-2.0, -1.0, 1.0, 2.0])
+        weights = np.array([1.0, -8.0, 8.0, -1.0]) / 12
+        shifted = np.broadcast_to(points, (4, d, *points.shape)).copy()
+        for i in range(d):
+            shifted[:, i, :, i] += moves[:, None] * steps[:, i]
+        matrices = np.asarray(self.raw(shifted.reshape(-1, d))).reshape(4, d, len(points), d, d)
+        return np.tensordot(weights, matrices, axes=1) / steps.T[:, :, None, None]
+
+    def _by_differences(self, v: np.ndarray, points: np.ndarray) -> np.ndarray:
+        return np.einsum("ka,ikab,kb->ki", v, self.tensor(points), v)
+
+    def second_derivatives(
+        self, v: np.ndarray, points: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """C and A of h = vᵀGv at (k, d) arrays, each (k, d, d)."""
+        with np.errstate(all="ignore"):
+            if self.derivatives == "finite differences":
+                mixed, curvature = self._seconds_by_differences(v, points)
+            else:
+                mixed, curvature = self._seconds_by_polarising(v, points)
+        # a neighbour outside the chart costs speed of convergence only
+        curvature = np.where(np.isfinite(curvature), curvature, 0.0)
+        return mixed, 0.5 * (curvature + np.swapaxes(curvature, 1, 2))
+
+    def _seconds_by_polarising(
+        self, v: np.ndarray, points: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        d, k = self.dim, len(points)
+        units = np.eye(d)[:, None, :] * (np.abs(v).max() or 1.0)
+        pairs = self.quadratic_gradient(np.concatenate([v + units, v - units]), points)
+        size = 2 * units.max()
+        mixed = np.moveaxis((pairs[:d] - pairs[d:]) / size, 0, -1)
+        steps = SLOPE * _scale(points)
+        moves = np.eye(d)[:, None, :] * steps
+        shifted = np.concatenate([points + moves, points - moves]).reshape(-1, d)
+        slopes = self.quadratic_gradient(
+            np.broadcast_to(v, (2 * d, k, d)).reshape(-1, d), shifted
+        ).reshape(2, d, k, d)
+        curvature = (slopes[0] - slopes[1]) / (2 * steps.T[:, :, None])
+        return mixed, np.moveaxis(curvature, 0, -1)
+
+    def _seconds_by_differences(
+        self, v: np.ndarray, points: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        d, k = self.dim, len(points)
+        mixed = 2 * np.einsum("ikab,kb->kia", self.tensor(points), v)
+        steps = STENCIL * _scale(points)
+        moves = np.eye(d)[:, None, :] * steps
+        rows, cols = np.triu_indices(d)
+        signs = np.array([(1, 1), (1, -1), (-1, 1), (-1, -1)])
+        shifted = (
+            points
+            + signs[:, 0, None, None, None] * moves[rows]
+            + signs[:, 1, None, None, None] * moves[cols]
+        )
+        matrices = np.asarray(self.raw(shifted.reshape(-1, d))).reshape(4, -1, k, d, d)
+        values = np.einsum("sjkab,ka,kb->sjk", matrices, v, v)
+        second = (values[0] - values[1] - values[2] + values[3]) / (
+            4 * steps.T[rows] * steps.T[cols]
+        )
+        curvature = np.empty((k, d, d))
+        curvature[:, rows, cols] = curvature[:, cols, rows] = second.T
+        return mixed, curvature
+
+
+class MatrixForm:
+    """The form ⟨v, v⟩_x of a metric matrix at (k, d) arrays, with its derivatives."""
+
+    def __init__(self, metric: MetricMatrix, velocity: np.ndarray, base_point: np.ndarray) -> None:
+        self.metric, self.v, self.m = metric, velocity, base_point
+        self.matrix = metric(base_point)
+        self.flat = (self.matrix @ velocity[:, :, None])[:, :, 0]
+        self.value = np.einsum("ka,ka->k", self.flat, velocity)
+        try:
+            self._factors = np.linalg.cholesky(self.matrix)
+        except np.linalg.LinAlgError:
+            values = np.linalg.eigvalsh(self.matrix)[:, 0]
+            worst = int(np.argmin(values))
+            raise DomainError(
+                f"metric_matrix: not positive definite at {_at(base_point, worst)}, where its "
+                f"lowest eigenvalue is {values[worst]:.3g}"
+            ) from None
+
+    @cached_property
+    def gradient(self) -> np.ndarray:
+        """Q = ∂_x⟨v, v⟩, (k, d)."""
+        q = self.metric.quadratic_gradient(self.v, self.m)
+        if q.dtype == object or not np.isfinite(q).all():
+            bad = ~np.isfinite(q.astype(float)).all(axis=1)
+            raise DomainError(f"quadratic_gradient: NaN or infinite at {_at(self.m, bad)}")
+        return q
+
+    @cached_property
+    def _seconds(self) -> tuple[np.ndarray, np.ndarray]:
+        return self.metric.second_derivatives(self.v, self.m)
+
+    def second_derivatives(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """G, C and A, each (k, d, d)."""
+        return self.matrix, *self._seconds
+
+    def derivative(self, dv: np.ndarray, dm: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """G dv + ½Cᵀdm and C dv + A dm."""
+        mixed, curvature = self._seconds
+        dv, dm = dv[:, :, None], dm[:, :, None]
+        flat = self.matrix @ dv + 0.5 * np.swapaxes(mixed, 1, 2) @ dm
+        return flat[:, :, 0], (mixed @ dv + curvature @ dm)[:, :, 0]
+
+    @cached_property
+    def _cometrics(self) -> np.ndarray:
+        inverse = np.linalg.inv(self._factors)
+        return np.swapaxes(inverse, 1, 2) @ inverse
+
+    def sharp(self, p: np.ndarray) -> np.ndarray:
+        """♯p = G⁻¹p."""
+        return (self._cometrics @ p[:, :, None])[:, :, 0]
+
+    def solve_sharp_sum(self, r: np.ndarray) -> np.ndarray:
+        """Solve with the summed cometrics."""
+        return cho_solve(cho_factor(self._cometrics.sum(axis=0)), r)
+
+
+class MatrixMechanics:
+    """What solvers ask of a metric, answered by its ``matrix``, a :class:`MetricMatrix`."""
+
+    structure = "chart"
+    matrix: MetricMatrix
+
+    def linearise(self, velocity: np.ndarray, base_point: np.ndarray) -> MatrixForm:
+        """Return ⟨v, v⟩ with its derivatives at (k, d) arrays."""
+        return MatrixForm(self.matrix, velocity, base_point)
+
+    def inner_product(self, tangent_vec_a: Any, tangent_vec_b: Any, base_point: Any) -> Any:
+        """Inner product uᵀG(x)v, (...)."""
+        covector = self._times(base_point, tangent_vec_b)
+        return anp.sum(tangent_vec_a * covector, axis=-1)
+
+    def flat(self, tangent_vec: Any, base_point: Any) -> np.ndarray:
+        """Covector Gv, (..., d)."""
+        return np.asarray(self._times(base_point, tangent_vec))
+
+    def _times(self, base_point: Any, v: Any) -> Any:
+        d = self.matrix.dim
+        base = anp.reshape(anp.array(base_point), (-1, d))
+        matrices = anp.reshape(self.matrix.raw(base), (*anp.shape(base_point)[:-1], d, d))
+        return anp.matmul(matrices, anp.expand_dims(v, -1))[..., 0]
+
+    def sharp(self, cotangent_vec: Any, base_point: Any) -> np.ndarray:
+        """Vector G⁻¹p, (..., d)."""
+        p, base = np.broadcast_arrays(cotangent_vec, base_point)
+        flat = (-1, self.matrix.dim)
+        matrices = self.matrix(base.reshape(flat))
+        return np.linalg.solve(matrices, p.reshape(*flat, 1)).reshape(p.shape)
+
+    def quadratic_gradient(self, tangent_vec: Any, base_point: Any) -> np.ndarray:
+        """Derivative q = ∂_x(vᵀGv), (..., d)."""
+        v, base = np.broadcast_arrays(tangent_vec, base_point)
+        flat = (-1, self.matrix.dim)
+        return self.matrix.quadratic_gradient(v.reshape(flat), base.reshape(flat)).reshape(v.shape)
+
+    def squared_step(self, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+        """Squared length of steps by the midpoint rule, (k,)."""
+        u = end - start
+        form = self.matrix(0.5 * (start + end)) @ u[:, :, None]
+        return np.einsum("ka,ka->k", form[:, :, 0], u)
+
+    def steps(self, start: np.ndarray, end: np.ndarray) -> Steps:
+        """Squared steps with their derivatives."""
+        return MidpointSteps(self.linearise(end - start, 0.5 * (start + end)))
+
+    def hamiltonian_field(
+        self, point: np.ndarray, momentum: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Velocity ♯p and force ½q(x, ♯p) of Hamilton's equations."""
+        velocity = self.sharp(momentum, point)
+        return velocity, 0.5 * self.quadratic_gradient(velocity, point)
+
+    def check_ends(self, start: np.ndarray, end: np.ndarray) -> None:
+        """Raise where the metric is not one at an end, by name."""
+        for name, point in (("start", start), ("end", end)):
+            try:
+                self.linearise(np.zeros((1, self.matrix.dim)), point[None])
+            except (DomainError, InputError) as error:
+                raise type(error)(f"{name}: {error}") from None
+
+
+def _scale(points: np.ndarray) -> np.ndarray:
+    """Size of every coordinate, (k, d): its own, or a hundredth of the largest of all."""
+    size = np.abs(points)
+    return np.maximum(size, 0.01 * size.max() or 1.0)
+
+
+def _at(points: np.ndarray, which: Any) -> str:
+    """Name the first point of a selection."""
+    chosen = points[which].reshape(-1, points.shape[1])[0]
+    if len(chosen) > 6:
+        head = ", ".join(f"{x:.6g}" for x in chosen[:6])
+        return f"x = [{head}, … {len(chosen)} numbers]"
+    return "x = [" + ", ".join(f"{x:.6g}" for x in chosen) + "]"
+
+
+def _quiet_gradient(function: Any, at: Any) -> Any:
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Output seems independent of input")
+        return autograd.grad(function)(at)
