@@ -277,7 +277,8 @@ class SumOfSteps(Steps):
     def blocks(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Sum of the terms' blocks."""
         parts = [tuple(a * block for block in s.blocks()) for a, s in self.terms]
-        return tuple(np.sum(column, axis=0) for column in zip(*parts))  # type: ignore[return-value]
+        xx, xy, yy = (np.sum(column, axis=0) for column in zip(*parts))
+        return xx, xy, yy
 
     def frozen(self) -> np.ndarray:
         """Sum of the terms'."""

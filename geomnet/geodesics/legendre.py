@@ -57,7 +57,7 @@ def functions(degree: int, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def evaluate(
     start: np.ndarray, end: np.ndarray, coefficients: np.ndarray, times: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Points and velocities at times (k,), each (k, ...), of a path with coefficients (p−1, ...)."""
+    """Points and velocities of a path with coefficients (p−1, ...) at times (k,): (k, ...)."""
     values, slopes = functions(len(coefficients) + 1, times)
     t = times[(..., *[None] * start.ndim)]
     return (

@@ -1,4 +1,4 @@
-"""Backtracking on the path energy, shared by the methods that minimise it."""
+"""When a step is taken, and how one that is not gets shorter: shared by all minimising methods."""
 
 from __future__ import annotations
 
@@ -6,7 +6,28 @@ import numpy as np
 
 from ..path_energy import LinearisedPath, PathEnergy
 
-__all__ = ["backtrack"]
+__all__ = ["LARGEST_SHIFT", "backtrack", "falls", "raise_shift", "relax"]
+
+LARGEST_SHIFT = 1e9
+"""Multiples of the stiffness in a Newton matrix end here: the step is rounding."""
+
+
+def raise_shift(shift: float) -> float:
+    """Return the next multiple of the stiffness to try, after one whose step was refused."""
+    return max(4 * shift, 0.1)
+
+
+def relax(shift: float) -> float:
+    """Return the multiple to begin the next iteration with: none at all if it can be."""
+    return shift / 16 if shift > 0.5 else 0.0
+
+
+def falls(found: LinearisedPath, level: float, slope: float, norm: float) -> bool:
+    """Whether the energy fell enough; at rounding level, whether the gradient did."""
+    if found.energy <= level + 1e-4 * slope:
+        return True
+    rounding = abs(found.energy - level) <= 1e-11 * level and -slope <= 1e-9 * level
+    return rounding and found.gradient_norm < 0.9 * norm
 
 
 def backtrack(
@@ -42,11 +63,7 @@ def backtrack(
         trial[1:-1] += size * direction
         found = energy.linearise_or_none(trial)
         evaluations += 1
-        if found is not None:
-            if found.energy <= level + 1e-4 * size * slope:
-                return found, evaluations
-            rounding = abs(found.energy - level) <= 1e-11 * level and -slope <= 1e-9 * level
-            if rounding and found.gradient_norm < 0.9 * norm:
-                return found, evaluations
+        if found is not None and falls(found, level, size * slope, norm):
+            return found, evaluations
         size *= 0.5 if found is not None else 0.25
     return None, evaluations

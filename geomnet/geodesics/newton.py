@@ -1,10 +1,11 @@
 r"""Newton's method on the path energy with its exact block-tridiagonal Hessian.
 
-For few unknowns per state (charts, immersions, a handful of points). Per step with midpoint m and
-difference u, and :math:`h(m,u) = \langle u,u\rangle_m`: with :math:`A = ∂_m^2h`,
+For few unknowns per state (charts, immersions, a handful of points). Per step with midpoint m,
+difference u and :math:`h(m,u) = \langle u,u\rangle_m`: with :math:`A = ∂_m^2h`,
 :math:`C = ∂_m∂_uh = S + K` (symmetric and skew parts) and the matrix G, the blocks are
-:math:`A/4 - S + 2G`, :math:`A/4 + K - 2G`, :math:`A/4 + S + 2G`, times N. Solved by banded Cholesky;
-where the Hessian is not positive definite, multiples of the frozen-metric stiffness are added.
+:math:`A/4 - S + 2G`, :math:`A/4 + K - 2G`, :math:`A/4 + S + 2G`, times N. Solved by banded
+Cholesky; where the Hessian is not positive definite, multiples of the frozen-metric stiffness
+are added.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ import numpy as np
 from ..errors import check_integer, check_positive
 from ..path_energy import LinearisedPath, PathEnergy
 from . import block_tridiagonal
-from .line_search import backtrack
-from .newton_cg import straight_guess
 from .inertia import Inertia, conjugate_margin
+from .line_search import LARGEST_SHIFT, falls, raise_shift, relax
+from .newton_cg import straight_guess
 from .path_method import PathMethod
 from .solution import PathSolution
 
@@ -73,9 +74,7 @@ class PathNewton(PathMethod):
             if norm <= self.tol or (iteration >= 4 and norm <= state.tolerance(self.tol)):
                 break
             iteration += 1
-            direction, shift = newton_step(state, shift)
-            slope = float(np.vdot(state.gradient, direction))
-            found, spent = backtrack(energy, state.path, state.energy, slope, direction, norm)
+            found, shift, spent = descend(energy, state, shift)
             evaluations += spent
             if found is None:
                 break
@@ -111,26 +110,38 @@ def stiffness(state: LinearisedPath) -> tuple[np.ndarray, np.ndarray]:
     return frozen[:-1] + frozen[1:], -frozen[1:-1]
 
 
-def newton_step(state: LinearisedPath, shift: float) -> tuple[np.ndarray, float]:
-    """Solve (H + μM)s = −g with the least μ tried that makes it positive definite.
+def descend(
+    energy: PathEnergy, state: LinearisedPath, shift: float
+) -> tuple[LinearisedPath | None, float, int]:
+    """Solve (H + μM)s = −g and take the whole step, with the least μ tried that lets it be taken.
+
+    A shift that is too small leaves the matrix indefinite or the step too long; as it grows the
+    step turns to steepest descent in the inner product of the stiffness.
 
     Returns
     -------
-    step : ndarray, shape (N-1, ...)
+    state : LinearisedPath or None
+        None where no step lowers the energy.
     shift : float
-        A quarter of the μ that was needed: where to begin next time.
+        The μ to begin with next time.
+    evaluations : int
     """
-    diagonal, above = hessian(state)
-    shift = shift if shift > 1e-3 else 0.0
-    for _ in range(40):
+    matrix, stiff, norm = hessian(state), None, state.gradient_norm
+    evaluations = 0
+    while shift < LARGEST_SHIFT:
+        diagonal, above = matrix
         if shift:
-            stiff_diagonal, stiff_above = stiffness(state)
-            factor = block_tridiagonal.factor(
-                diagonal + shift * stiff_diagonal, above + shift * stiff_above
-            )
-        else:
-            factor = block_tridiagonal.factor(diagonal, above)
+            stiff = stiff or stiffness(state)
+            diagonal, above = diagonal + shift * stiff[0], above + shift * stiff[1]
+        factor = block_tridiagonal.factor(diagonal, above)
         if factor is not None:
-            return block_tridiagonal.solve(factor, -state.gradient), shift / 4
-        shift = max(4 * shift, 0.05)
-    return -state.smoothed_gradient, shift
+            step = block_tridiagonal.solve(factor, -state.gradient)
+            slope = float(np.vdot(state.gradient, step))
+            trial = state.path.copy()
+            trial[1:-1] += step
+            found = energy.linearise_or_none(trial)
+            evaluations += 1
+            if found is not None and falls(found, state.energy, slope, norm):
+                return found, relax(shift), evaluations
+        shift = raise_shift(shift)
+    return None, shift, evaluations

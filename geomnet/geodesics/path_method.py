@@ -1,7 +1,7 @@
 """Methods that minimise the discrete energy at a given number of steps, and how they are trusted.
 
-The energy is minimised at N/4, N/2 and N steps, each solve starting from the one before; the lengths
-of the three paths give the distance (Richardson), an error estimate and the observed order.
+The energy is minimised at N/4, N/2 and N steps, each solve starting from the one before; the
+lengths of the three paths give the distance (Richardson), an error estimate and the observed order.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class PathMethod(ABC):
 
     def find(self, problem: Problem) -> Geodesic:
         """Solve at N/4, N/2, N and certify."""
-        metric, start, end, n_steps = problem.metric, problem.start, problem.end, problem.n_steps
+        metric, start, n_steps = problem.metric, problem.start, problem.n_steps
         levels = (n_steps,) if self.exact else (n_steps // 4, n_steps // 2, n_steps)
         solved: dict[int, PathSolution] = {}
         velocities: dict[int, np.ndarray] = {}

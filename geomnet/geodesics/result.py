@@ -144,7 +144,7 @@ class Geodesic:
             }
         )
 
-        arrays = {"path": self.path, "initial_velocity": self.initial_velocity}
+        arrays: dict[str, Any] = {"path": self.path, "initial_velocity": self.initial_velocity}
         if self.coefficients is not None:
             arrays["coefficients"] = self.coefficients
 

@@ -1,7 +1,8 @@
 r"""Geodesics as polynomials: integrated Legendre functions, Gauss nodes, dense Newton steps.
 
-The energy :math:`\int\langle\dotγ,\dotγ\rangle dt` of the paths of :mod:`legendre` is minimised over
-the coefficients, degree after degree. With G, C, A the second derivatives of ⟨v, v⟩_x at a node,
+The energy :math:`\int\langle\dotγ,\dotγ\rangle dt` of the paths of :mod:`legendre` is minimised
+over the coefficients, degree after degree. With G, C, A the second derivatives of ⟨v, v⟩_x at a
+node,
 
 .. math:: H_{jk} = \sum_q w_q\,[2φ_j'φ_k'G + φ_jφ_k'C + φ_j'φ_kC^\top + φ_jφ_kA].
 
@@ -18,12 +19,14 @@ from typing import Any
 
 import numpy as np
 from scipy.linalg import eigh
+from scipy.linalg.lapack import dpotrf, dpotrs
 
 from ..errors import DomainError, InputError, check_integer, check_positive
 from ..path_energy import second_derivatives
 from .certificate import Certificate
 from .inertia import UNKNOWN, Inertia
 from .legendre import Basis, basis, evaluate
+from .line_search import LARGEST_SHIFT, raise_shift, relax
 from .problem import Problem
 from .result import Geodesic
 
@@ -111,18 +114,13 @@ class SpectralPath:
         open_ = list(runs)
         for run in runs:
             run.prolong(b)
-        state = _evaluate(metric, open_, [run.c for run in open_], b)
+        state = _Paths.of(metric, open_, [run.c for run in open_], b)
         for iteration in range(self.max_iter):
-            steps, hessians, shifts = _newton_steps(state, [run.shift for run in open_])
-            slopes = np.einsum("bi,bi->b", state.gradient, steps)
-            # Newton's last step is taken as it is: it squares what is left of the gradient
-            decrements = np.sqrt(np.maximum(-slopes, 0.0) / state.energy)
-            moved, accepted, evaluations = _line_search(metric, open_, state, steps, slopes, b)
+            moved, decrements, accepted = _descend(metric, open_, state)
             left = []
             for i, run in enumerate(open_):
-                run.count(evaluations, hessians[i], shifts[i])
                 run.c = moved.coefficients[i]
-                run.stuck = not accepted[i] and decrements[i] > ENOUGH
+                # the last step is taken too: it squares what is left of the gradient
                 if accepted[i] and decrements[i] > ENOUGH and iteration + 1 < self.max_iter:
                     left.append(i)
                 else:
@@ -134,18 +132,15 @@ class SpectralPath:
 
     def _polish(self, metric: Any, run: _Run) -> None:
         """Bring the gradient at the last degree below its tolerance."""
-        b = basis(len(run.c) + 1)
-        state = _evaluate(metric, [run], [run.c], b)
+        state = _Paths.of(metric, [run], [run.c], basis(len(run.c) + 1))
         for _ in range(3):
-            norm = run.gradient_norm = state.gradient_norm(0)
-            if norm <= self.tol:
+            run.gradient_norm = state.gradient_norm(0)
+            if run.gradient_norm <= self.tol:
                 break
-            steps, hessians, shifts = _newton_steps(state, [run.shift])
-            slopes = np.einsum("bi,bi->b", state.gradient, steps)
-            state, accepted, evaluations = _line_search(metric, [run], state, steps, slopes, b)
-            run.count(evaluations, hessians[0], shifts[0])
+            state, _, accepted = _descend(metric, [run], state)
             if not accepted[0]:
                 break
+        run.gradient_norm = state.gradient_norm(0)
         run.c = state.coefficients[0]
         run.update(state, 0)
         run.state = state
@@ -217,28 +212,27 @@ class _Run:
         self.lengths: list[float] = []
         self.shift, self.tail, self.gradient_norm = 0.0, np.inf, np.inf
         self.iterations = self.evaluations = 0
-        self.settled = self.stuck = False
+        self.settled = False
         self.hessian: np.ndarray
         self.state: _Paths
 
     def prolong(self, b: Basis) -> None:
-        """Start a degree: higher coefficients are zero, or the initial path's."""
+        """Start a degree: with the initial path's coefficients, later with zeros for the new ones."""
         more = b.slopes.shape[1] - len(self.c)
-        if not len(self.c) and self.problem.initial_path is not None:
-            path = self.problem.initial_path
-            path = path.reshape(len(path), -1)
-            knots = np.linspace(0.0, 1.0, len(path))
-            at = np.stack([np.interp(b.times, knots, x) for x in path.T], axis=1)
-            # ∫γ'φ' = −∫γφ'' in a weak form needs γ alone; least squares in φ does it directly
-            bow = at - self.start - b.times[:, None] * self.delta
-            self.c = np.linalg.lstsq(b.values, bow, rcond=None)[0]
-        else:
+        self.iterations = self.evaluations = 0
+        if len(self.c):
             self.c = np.concatenate([self.c, np.zeros((more, self.start.size))])
-
-    def count(self, evaluations: int, hessian: np.ndarray, shift: float) -> None:
-        self.iterations += 1
-        self.evaluations += evaluations
-        self.hessian, self.shift = hessian, shift
+            return
+        problem = self.problem
+        path = problem.initial_path
+        if path is None:
+            self.c = np.zeros((more, self.start.size))
+            return
+        path = path.reshape(len(path), -1)
+        knots = np.linspace(0.0, 1.0, len(path))
+        at = np.stack([np.interp(b.times, knots, x) for x in path.T], axis=1)
+        bow = at - self.start - b.times[:, None] * self.delta
+        self.c = np.linalg.lstsq(b.values, bow, rcond=None)[0]
 
     def update(self, state: _Paths, i: int) -> None:
         """Read length and tail of a state."""
@@ -286,6 +280,12 @@ class _Paths:
         self.squared_speed = self.form.value.reshape(len(b.times), self.count)
         self.energy = b.weights @ self.squared_speed
 
+    @classmethod
+    def of(cls, metric: Any, runs: list[_Run], c: list[np.ndarray], b: Basis) -> _Paths:
+        """Evaluate runs at coefficients."""
+        starts, deltas = np.stack([r.start for r in runs]), np.stack([r.delta for r in runs])
+        return cls(metric, starts, deltas, np.stack(c), b)
+
     def take(self, items: list[int]) -> _Paths:
         """Evaluate a selection anew."""
         return _Paths(
@@ -316,7 +316,7 @@ class _Paths:
     @cached_property
     def hessians(self) -> np.ndarray:
         """∂²E/∂c∂c, (B, (p−1)·D, (p−1)·D)."""
-        g, c, a = second_derivatives(self.form)
+        _, c, a = second_derivatives(self.form)
         across = self._assemble(self.basis.products[1], c)
         return (
             self.stiffness
@@ -358,92 +358,76 @@ class _Paths:
         return self._matrices.reshape(len(self.basis.times), self.count, d, d)[:, i]
 
 
-def _evaluate(metric: Any, runs: list[_Run], c: list[np.ndarray], b: Basis) -> _Paths:
-    starts, deltas = np.stack([r.start for r in runs]), np.stack([r.delta for r in runs])
-    return _Paths(metric, starts, deltas, np.stack(c), b)
+def _descend(metric: Any, runs: list[_Run], state: _Paths) -> tuple[_Paths, np.ndarray, np.ndarray]:
+    """Take one step of every path: (H + μM)s = −g with the least μ tried that lets it be taken.
 
-
-def _energies(metric: Any, runs: list[_Run], c: list[np.ndarray], b: Basis) -> np.ndarray:
-    """Energies one by one, infinite outside the metric's domain."""
-    found = np.full(len(runs), np.inf)
+    Returns
+    -------
+    moved : _Paths
+    decrements : ndarray, shape (B,)
+        √(−g·s/E) of the steps.
+    accepted : ndarray of bool, shape (B,)
+        Where False, no step lowers the energy, and the path was left.
+    """
+    count = len(runs)
+    c, moved = state.coefficients, state.coefficients.copy()
+    decrements, accepted = np.zeros(count), np.zeros(count, dtype=bool)
     for i, run in enumerate(runs):
-        try:
-            found[i] = _evaluate(metric, [run], [c[i]], b).energy[0]
-        except (DomainError, FloatingPointError):
-            continue
-    return found
-
-
-def _newton_steps(state: _Paths, shifts: list[float]) -> tuple[np.ndarray, np.ndarray, list[float]]:
-    """Solve (H + μM)s = −g, each with the least μ tried that makes it positive definite."""
-    hessians = state.hessians
-    steps = np.empty_like(state.gradient)
-    after = []
-    for i, hessian in enumerate(hessians):
-        shift = shifts[i] if shifts[i] > 1e-3 else 0.0
-        for _ in range(40):
-            matrix = hessian + shift * state.stiffness[i] if shift else hessian
-            try:
-                factor = np.linalg.cholesky(matrix)
-                break
-            except np.linalg.LinAlgError:
-                shift = max(4 * shift, 0.05)
-        else:
-            factor = np.linalg.cholesky(state.stiffness[i])
-        steps[i] = _cholesky_solve(factor, -state.gradient[i])
-        after.append(shift / 4)
-    return steps, hessians, after
-
-
-def _cholesky_solve(factor: np.ndarray, right: np.ndarray) -> np.ndarray:
-    from scipy.linalg.lapack import dpotrs
-
-    return dpotrs(factor, right, lower=1)[0]
-
-
-def _line_search(
-    metric: Any,
-    runs: list[_Run],
-    state: _Paths,
-    steps: np.ndarray,
-    slopes: np.ndarray,
-    b: Basis,
-) -> tuple[_Paths, np.ndarray, int]:
-    """Backtrack every path by itself; a whole step of all at once is the rule."""
-    c, sizes = state.coefficients, np.ones(len(runs))
-    steps = steps.reshape(c.shape)
-
-    def good(energy: np.ndarray) -> np.ndarray:
-        fall = state.energy + 1e-4 * sizes * slopes
+        run.iterations += 1
+        run.hessian = state.hessians[i]
+    open_ = np.arange(count)
+    trial: _Paths | None = None
+    while len(open_):
+        slopes = np.empty(len(open_))
+        for k, i in enumerate(open_):
+            step = _shifted_step(runs[i], state, i)
+            slopes[k] = step @ state.gradient[i]
+            moved[i] = c[i] + step.reshape(c[i].shape)
+        trial, energy = _try(metric, [runs[i] for i in open_], moved[open_], state.basis)
+        level = state.energy[open_]
         # at rounding level the step is Newton's own
-        level = (-slopes <= 1e-12 * state.energy) & (energy <= state.energy * (1 + 1e-13))
-        return np.isfinite(energy) & ((energy <= fall) | level)
+        fine = (-slopes <= 1e-12 * level) & (energy <= level * (1 + 1e-13))
+        good = np.isfinite(energy) & ((energy <= level + 1e-4 * slopes) | fine)
+        accepted[open_] = good
+        decrements[open_] = np.sqrt(np.maximum(-slopes, 0.0) / level)
+        for k, i in enumerate(open_):
+            runs[i].evaluations += 1
+            runs[i].shift = relax(runs[i].shift) if good[k] else raise_shift(runs[i].shift)
+        stuck = ~good & np.array([runs[i].shift > LARGEST_SHIFT for i in open_])
+        moved[open_[stuck]] = c[open_[stuck]]
+        if trial is None or len(open_) < count or stuck.any():
+            trial = None
+        open_ = open_[~good & ~stuck]
+    if trial is None:
+        trial = _Paths.of(metric, runs, list(moved), state.basis)
+    return trial, decrements, accepted
 
+
+def _shifted_step(run: _Run, state: _Paths, i: int) -> np.ndarray:
+    """Solve (H + μM)s = −g, μ raised until the matrix is positive definite."""
+    while True:
+        matrix = state.hessians[i]
+        if run.shift:
+            matrix = matrix + run.shift * state.stiffness[i]
+        factor, failed = dpotrf(matrix, lower=1)
+        if not failed:
+            return dpotrs(factor, -state.gradient[i], lower=1)[0]
+        run.shift = raise_shift(run.shift)
+        if run.shift > LARGEST_SHIFT:
+            raise DomainError("metric_matrix: not positive definite along a path")
+
+
+def _try(
+    metric: Any, runs: list[_Run], c: np.ndarray, b: Basis
+) -> tuple[_Paths | None, np.ndarray]:
+    """Paths at trial coefficients and their energies, infinite outside the metric's domain."""
     try:
-        trial = _evaluate(metric, runs, list(c + steps), b)
-        accepted = good(trial.energy)
-        if accepted.all():
-            return trial, accepted, 1
+        trial = _Paths.of(metric, runs, list(c), b)
+        return trial, trial.energy
     except (DomainError, FloatingPointError):
-        accepted = np.zeros(len(runs), dtype=bool)
-        if len(runs) > 1:
-            accepted = good(_energies(metric, runs, list(c + steps), b))
-    evaluations = 1
-    while not accepted.all() and sizes.min() > 1e-9:
-        sizes[~accepted] *= 0.5
-        open_ = np.flatnonzero(~accepted)
-        energy = np.full(len(runs), np.inf)
-        energy[open_] = _energies(
-            metric,
-            [runs[i] for i in open_],
-            [c[i] + sizes[i] * steps[i] for i in open_],
-            b,
-        )
-        accepted |= good(energy) & ~accepted
-        evaluations += 1
-    sizes[~accepted] = 0.0
-    moved = c + sizes[:, None, None] * steps
-    return _evaluate(metric, runs, list(moved), b), accepted, evaluations
+        if len(runs) == 1:
+            return None, np.array([np.inf])
+    return None, np.concatenate([_try(metric, [r], c[i : i + 1], b)[1] for i, r in enumerate(runs)])
 
 
 def _inertia(hessian: np.ndarray, stiffness: np.ndarray, margin: float) -> Inertia:
