@@ -77,7 +77,7 @@ if TYPE_CHECKING:
         train,
     )
     from .path_energy import PathEnergy
-    from .reports import write_report
+    from .reports import draw_least_action, write_report
     from .sample import Sample
     from .space import ChartSpace, FunctionSpace
     from .studies import Comparison, LeastActionPath, compare, least_action_path
@@ -145,7 +145,7 @@ _HOMES = {
         "train",
     ),
     "path_energy": ("PathEnergy",),
-    "reports": ("write_report",),
+    "reports": ("draw_least_action", "write_report"),
     "sample": ("Sample",),
     "space": ("ChartSpace", "FunctionSpace"),
     "studies": ("Comparison", "LeastActionPath", "compare", "least_action_path"),

@@ -182,6 +182,26 @@ def test_seeds_are_summed_up(run):
     assert len(check_report("geomnet-compare")["runs"]) == 2
 
 
+@pytest.mark.parametrize("metric", [None, "l2", "fisher-rao"])
+def test_least_action_is_measured_beside_the_network(run, metric):
+    words = ["--least-action", "0.01", *(["--action-metric", metric] if metric else [])]
+    status, output, error = run("compare", "iris", *QUICK, *words)
+    assert (status, error) == (0, "")
+    results = check_report("geomnet-compare")
+    assert results["paths"] == ["l2", "network", "least-action"]
+    least = results["least_action"]
+    assert (least["weight"], least["metric"]) == (0.01, metric or "energy")
+    assert least["action_energy"] < least["plain_energy"]
+    assert least["excess"]["l2"] == pytest.approx(
+        results["length"]["least-action"]["l2"] / least["distance"]["l2"]
+    )
+    assert least["excess"]["l2"] >= 1
+    for value in (results["length"]["least-action"]["l2"], least["distance"]["l2"]):
+        assert f"{value:.6g}" in output
+    assert "least-action network: trained with 0.01 ×" in output
+    assert shlex.split(results["command"])[-len(words) :] == words
+
+
 def test_an_earlier_report_is_replaced(run):
     for seed in ("1", "2"):
         assert run("compare", "iris", *QUICK, "--seed", seed)[0] == 0
@@ -205,6 +225,8 @@ def test_progress_is_shown_on_a_terminal_only(run, monkeypatch, terminal):
         {"width": 1e-3, "nugget": 1e-6, "ridge": 3e-5, "n": 7, "depth": 2, "steps": 12},
         {"data": "a 'b' \"c\" $d.csv", "label_column": "--n", "seed": 5, "seeds": 3},
         {"data": "<i>.npz", "target": "-t o.npz", "label_column": " "},
+        {"least_action": 1e-05, "action_metric": "fisher-rao", "target": "trained"},
+        {"least_action": 0.0},
     ],
 )
 def test_the_command_of_a_report_asks_for_the_same(run, monkeypatch, options):
@@ -288,6 +310,13 @@ def test_help_names_every_option(run):
         ("--n 1e3", ["--n", "1e3"]),
         ("--width wide", ["--width", "wide"]),
         ("--seed", ["--seed", "argument"]),
+        ("--least-action -1", ["least_action: ", "at least zero", "-1"]),
+        ("--least-action nan", ["least_action: ", "finite"]),
+        ("--least-action little", ["--least-action", "little"]),
+        ("--least-action", ["--least-action", "argument"]),
+        ("--least-action 1 --target swirl", ["least_action: ", "'swirl'"]),
+        ("--least-action 1 --action-metric l3", ["action_metric: ", "'l3'", "fisher-rao"]),
+        ("--action-metric l2", ["action_metric: ", "least_action"]),
         ("--colour blue", ["--colour"]),
         ("another", ["another"]),
     ],
@@ -361,6 +390,11 @@ def test_labels_to_train_on_are_some_classes(run, labels, says):
 def test_labels_are_asked_for_where_a_network_is_to_be_trained(run):
     npz("mine.npz", points=POINTS)
     refused(run("compare", "mine.npz", "--target", "trained"), ["target: ", "labels", "swirl"])
+
+
+def test_least_action_needs_labels(run):
+    npz("mine.npz", points=POINTS)
+    refused(run("compare", "mine.npz", "--least-action", "1"), ["least_action: ", "labels"])
 
 
 BAD_NPZ = {

@@ -1,19 +1,23 @@
-"""The figures of a comparison, drawn off screen and returned as PNG bytes."""
+"""The figures of a comparison and of a path of least action, drawn off screen."""
 
 from __future__ import annotations
 
 import io
 import itertools
+import re
 from typing import Any
 
+import matplotlib
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import ListedColormap, LogNorm
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ..studies.options import LEAST_ACTION, NAMES, NETWORK, PATH_NAMES
 
-__all__ = ["draw_figures"]
+__all__ = ["draw_figures", "draw_least_action"]
 
 COLOURS = {
     "l2": "#4477aa",
@@ -35,6 +39,92 @@ def draw_figures(comparison: Any) -> dict[str, bytes]:
     if len(comparison.runs) > 1 and "network" in comparison.lengths:
         figures["seeds"] = _seeds(comparison)
     return {name: _png(figure) for name, figure in figures.items()}
+
+
+def draw_least_action(path: Any) -> Figure:
+    """Draw what complexity buys: loss, accuracy and excess against length, a dot a weight λ.
+
+    Panels whose numbers the path has not (no accuracy, no geodesics) are left out.
+
+    Parameters
+    ----------
+    path : LeastActionPath
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Made without pyplot; ``.savefig`` writes it.
+
+    Examples
+    --------
+    >>> import geomnet as gn
+    >>> sample = gn.datasets.load("iris", n=40, seed=0)
+    >>> path = gn.least_action_path(
+    ...     gn.Network(gn.TanhField(dim=4, width=4), depth=3), sample, gn.Categorical(3),
+    ...     gn.L2Metric(gn.FunctionSpace(sample)), [0, 0.01, 0.1], epochs=20,
+    ... )
+    >>> [axis.get_ylabel() for axis in gn.draw_least_action(path).axes]
+    ['task loss', 'accuracy', 'excess (length / distance)', 'λ']
+    """
+    panels = {
+        "task loss": {"trained on": path.losses, "held out": path.heldout_losses},
+        "accuracy": {"trained on": path.train_scores, "held out": path.heldout_scores},
+        "excess (length / distance)": {"": path.excesses},
+    }
+    panels = {
+        label: shown
+        for label, rows in panels.items()
+        if (shown := {name: row for name, row in rows.items() if np.isfinite(row).any()})
+    }
+    figure, axes = _panels(len(panels), 3.8, 3.5)
+    positive = path.weights[path.weights > 0]
+    ends = (positive.min(), positive.max()) if len(positive) else (0.1, 1.0)
+    dark = ListedColormap(matplotlib.colormaps["plasma"](np.linspace(0, 0.85, 256)))
+    scale = ScalarMappable(LogNorm(ends[0], max(ends[1], 1.001 * ends[0])), dark)
+    colours = [scale.to_rgba(weight) if weight > 0 else "#111111" for weight in path.weights]
+    for axis, (label, rows) in zip(axes, panels.items()):
+        for name, row in rows.items():
+            held = name == "held out"
+            axis.plot(path.lengths, row, color="#999999", ls="--" if held else "-", lw=1, zorder=1)
+            axis.scatter(
+                path.lengths,
+                row,
+                s=34,
+                edgecolors=colours,
+                facecolors="white" if held else colours,
+                zorder=3,
+            )
+        axis.set_xscale("log")
+        axis.set_xlabel("complexity (length of the network)")
+        axis.set_ylabel(label)
+        if label.startswith("excess"):
+            axis.axhline(1.0, color="#888888", lw=1, zorder=0)
+        if len(rows) > 1:
+            axis.legend(handles=_handles(rows), frameon=False, fontsize=9)
+    bar = figure.colorbar(scale, ax=list(axes), pad=0.01, aspect=28)
+    bar.set_label("λ", rotation=0, labelpad=8)
+    metric = re.sub(r"\d+\.\d{4,}", lambda found: f"{float(found[0]):.4g}", path.metric)
+    plain = "; black: λ = 0" if (path.weights == 0).any() else ""
+    figure.suptitle(f"least action in {metric}{plain}", fontsize=10)
+    return figure
+
+
+def _handles(names: Any) -> list[Line2D]:
+    """Legend of dots: filled for what was trained on, open for what was held out."""
+    return [
+        Line2D(
+            [],
+            [],
+            color="#999999",
+            ls="--" if name == "held out" else "-",
+            lw=1,
+            marker="o",
+            mec="#555555",
+            mfc="white" if name == "held out" else "#555555",
+            label=name,
+        )
+        for name in names
+    ]
 
 
 def _png(figure: Figure) -> bytes:
@@ -68,11 +158,13 @@ def _lengths(comparison: Any) -> Figure:
             color=[COLOURS[path] for path in paths],
             height=0.62,
         )
-        for y, ratio in zip(positions, ratios):
+        for y, path, ratio in zip(positions, paths, ratios):
             text = f"{ratio:.3f}" if np.isfinite(ratio) else "unknown"
+            if path == LEAST_ACTION:
+                text += f" of {comparison.geodesics_of(path)[name].distance:.4g}"
             axis.text(max(ratio, 0) if np.isfinite(ratio) else 0, y, f" {text}", va="center")
         axis.axvline(1.0, color="#888888", lw=1, zorder=0)
-        axis.set_xlim(0, max(finite) * 1.2)
+        axis.set_xlim(0, max(finite) * (1.5 if LEAST_ACTION in paths else 1.2))
         axis.set_title(f"in {NAMES[name]}: distance {geo.distance:.5g}", fontsize=11)
         axis.set_xlabel("length / distance")
         axis.set_yticks(positions, [PATH_NAMES[path] for path in paths])
@@ -153,8 +245,6 @@ def _paths(comparison: Any) -> Figure:
 
 
 def _class_colours(codes: np.ndarray) -> np.ndarray:
-    import matplotlib
-
     map_ = matplotlib.colormaps["tab10" if codes.max(initial=0) < 10 else "turbo"]
     if codes.max(initial=0) < 10:
         return map_(codes)

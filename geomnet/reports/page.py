@@ -20,7 +20,7 @@ CAPTIONS = {
     "lengths": (
         "Every path in every metric",
         "Length of each path, in units of the distance between its ends in that metric: 1 is the "
-        "least possible. "
+        "least possible. A least-action network has a map, and so a distance, of its own. "
         "Compare bars within a panel; panels measure in different units.",
     ),
     "speed": (
