@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         SpectralPath,
         StraightLine,
         geodesic,
+        geodesic_batch,
         hamiltonian_flow,
     )
     from .kernels import (
@@ -103,6 +104,7 @@ _HOMES = {
         "SpectralPath",
         "StraightLine",
         "geodesic",
+        "geodesic_batch",
         "hamiltonian_flow",
     ),
     "kernels": (

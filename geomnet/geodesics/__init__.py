@@ -8,7 +8,7 @@ from .newton import PathNewton
 from .newton_cg import PathNewtonCG
 from .pointwise import PointwiseNewton
 from .result import Geodesic
-from .solve import geodesic
+from .solve import geodesic, geodesic_batch
 from .spectral import SpectralPath
 
 __all__ = [
@@ -21,5 +21,6 @@ __all__ = [
     "SpectralPath",
     "StraightLine",
     "geodesic",
+    "geodesic_batch",
     "hamiltonian_flow",
 ]

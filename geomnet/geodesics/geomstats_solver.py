@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from ..errors import check_batches
 from .problem import Method
-from .solve import geodesic
+from .result import Geodesic
+from .solve import geodesic_batch
 
 __all__ = ["LogSolver"]
 
@@ -18,11 +20,14 @@ __all__ = ["LogSolver"]
 class LogSolver:
     """A geomstats ``log_solver``: ``space.metric.log_solver = gn.LogSolver(space)``.
 
-    It reads ``space.metric`` when called, so the space may be equipped anew.
+    It reads ``space.metric`` when called, so the space may be equipped anew. Of geomstats 2.8's
+    own metrics only those without a closed logarithm ask a solver: Beta, Gamma, Dirichlet,
+    ``FisherRaoMetric``, ``PullbackMetric`` (and, in matrix coordinates, Stiefel and elastic
+    ones, which this solver refuses). All others answer ``log`` by a formula.
 
     Parameters
     ----------
-    space : FunctionSpace
+    space : FunctionSpace, or a geomstats space in vector coordinates
     method : method object, optional
         Chosen by the metric's structure when None.
     n_steps : int
@@ -38,20 +43,31 @@ class LogSolver:
     space: Any
     method: Method | None = None
     n_steps: int = 16
+    solves_bvp: ClassVar[bool] = True
+
+    def _solve(self, point: Any, base_point: Any) -> tuple[list[Geodesic], tuple[int, ...]]:
+        ends, starts = check_batches(self.space.shape, point=point, base_point=base_point)
+        found = geodesic_batch(
+            self.space.metric, starts, ends, n_steps=self.n_steps, method=self.method
+        )
+        return found, ends.shape
 
     def log(self, point: Any, base_point: Any) -> np.ndarray:
-        """Initial velocity of the geodesic from `base_point` to `point`, (..., n, d)."""
-        shape = self.space.shape
-        ends, starts = check_batches(shape, point=point, base_point=base_point)
-        found = [
-            geodesic(
-                self.space.metric,
-                a,
-                b,
-                n_steps=self.n_steps,
-                method=self.method,
-                certify_index=False,
-            ).initial_velocity
-            for a, b in zip(starts.reshape((-1, *shape)), ends.reshape((-1, *shape)))
-        ]
-        return np.reshape(found, ends.shape)
+        """Initial velocity of the geodesic from `base_point` to `point`, of their shape."""
+        found, shape = self._solve(point, base_point)
+        return np.reshape([geo.initial_velocity for geo in found], shape)
+
+    def geodesic_bvp(self, point: Any, base_point: Any) -> Callable[[Any], np.ndarray]:
+        """Return the geodesic from `base_point` to `point` as a function of time in [0, 1].
+
+        Times (k,) give (..., k, n, d) or (..., k, d), as geomstats has it.
+        """
+        found, shape = self._solve(point, base_point)
+        batch = shape[: len(shape) - len(self.space.shape)]
+
+        def path(t: Any) -> np.ndarray:
+            times = np.atleast_1d(np.asarray(t, dtype=np.float64))
+            states = np.stack([geo(times) for geo in found])
+            return states.reshape(*batch, len(times), *self.space.shape)
+
+        return path

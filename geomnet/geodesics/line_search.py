@@ -6,10 +6,14 @@ import numpy as np
 
 from ..path_energy import LinearisedPath, PathEnergy
 
-__all__ = ["LARGEST_SHIFT", "backtrack", "falls", "raise_shift", "relax"]
+__all__ = ["LARGEST_SHIFT", "NEAR", "backtrack", "falls", "raise_shift", "relax"]
 
 LARGEST_SHIFT = 1e9
 """Multiples of the stiffness in a Newton matrix end here: the step is rounding."""
+
+
+NEAR = 0.1
+"""Gradient norm at which a path with an indefinite Hessian may be meant as it is: a saddle."""
 
 
 def raise_shift(shift: float) -> float:

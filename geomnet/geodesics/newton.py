@@ -19,7 +19,7 @@ from ..errors import check_integer, check_positive
 from ..path_energy import LinearisedPath, PathEnergy
 from . import block_tridiagonal
 from .inertia import Inertia, conjugate_margin
-from .line_search import LARGEST_SHIFT, falls, raise_shift, relax
+from .line_search import LARGEST_SHIFT, NEAR, falls, raise_shift, relax
 from .newton_cg import straight_guess
 from .path_method import PathMethod
 from .solution import PathSolution
@@ -74,6 +74,10 @@ class PathNewton(PathMethod):
             if norm <= self.tol or (iteration >= 4 and norm <= state.tolerance(self.tol)):
                 break
             iteration += 1
+            beside = to_saddle(energy, state) if norm <= NEAR else None
+            if beside is not None:
+                state, evaluations = beside, evaluations + 1
+                continue
             found, shift, spent = descend(energy, state, shift)
             evaluations += spent
             if found is None:
@@ -108,6 +112,25 @@ def stiffness(state: LinearisedPath) -> tuple[np.ndarray, np.ndarray]:
     """Blocks of the frozen-metric stiffness M, likewise."""
     frozen = state.n_steps * state.steps.frozen()
     return frozen[:-1] + frozen[1:], -frozen[1:-1]
+
+
+def to_saddle(energy: PathEnergy, state: LinearisedPath) -> LinearisedPath | None:
+    """Take Newton's own step where the Hessian is indefinite, if it halves the gradient.
+
+    A path this near to a geodesic that is not shortest (past a conjugate point) was meant to
+    find that one.
+    """
+    diagonal, above = hessian(state)
+    if block_tridiagonal.factor(diagonal, above) is not None:
+        return None
+    right = -state.gradient.reshape(len(diagonal), 1, -1)
+    step, _ = block_tridiagonal.eliminate(diagonal[:, None], above[:, None], right)
+    trial = state.path.copy()
+    trial[1:-1] += step.reshape(state.gradient.shape)
+    found = energy.linearise_or_none(trial)
+    if found is None or not found.gradient_norm <= 0.5 * state.gradient_norm:
+        return None
+    return found
 
 
 def descend(

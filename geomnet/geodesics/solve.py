@@ -5,9 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import joblib
 import numpy as np
 
-from ..errors import ConvergenceError, DomainError, InputError, check_array, check_integer
+from ..errors import (
+    ConvergenceError,
+    DomainError,
+    InputError,
+    check_array,
+    check_batches,
+    check_integer,
+)
 from ..threads import blas_threads
 from .adapt import adapt
 from .closed_form import StraightLine
@@ -18,10 +26,13 @@ from .problem import Method, Problem, standing
 from .result import Geodesic
 from .spectral import SpectralPath
 
-__all__ = ["geodesic"]
+__all__ = ["geodesic", "geodesic_batch"]
 
 FEW = 128
 """Most coordinates of a chart whose Hessian is dense."""
+
+ENOUGH = 1e-5
+"""Relative error of a distance at which no further method is tried."""
 
 
 def geodesic(
@@ -107,6 +118,104 @@ def geodesic(
     return found
 
 
+def geodesic_batch(
+    metric: Any,
+    starts: Any,
+    ends: Any,
+    n_steps: int = 16,
+    *,
+    method: Method | None = None,
+    certify_index: bool = False,
+    n_jobs: int = 1,
+) -> list[Geodesic]:
+    """Find the geodesics between many pairs of points.
+
+    In charts the pairs are solved together, in one batch of Newton steps: a thousand distances
+    in the plane take about as long as twenty alone.
+
+    Parameters
+    ----------
+    metric, n_steps, method, certify_index
+        As for :func:`geodesic`.
+    starts, ends : array_like, shape (..., n, d) or (..., d)
+        Their leading axes broadcast; the pairs come in C order.
+    n_jobs : int
+        Processes to spread the pairs over, by joblib; -1 for one for each core.
+
+    Returns
+    -------
+    list of Geodesic
+
+    Raises
+    ------
+    ConvergenceError
+        When a pair's certificate does not pass; it names the pair, and ``error.result`` is the
+        whole list.
+
+    Examples
+    --------
+    >>> import autograd.numpy as anp
+    >>> import geomnet as gn
+    >>> plane = gn.ChartMetric(lambda x: anp.exp(x[..., :1, None]) * anp.eye(2), dim=2)
+    >>> found = gn.geodesic_batch(plane, [0.0, 0.0], [[1.0, 0.0], [2.0, 0.0]])
+    >>> [round(geo.distance, 10) for geo in found]
+    [1.2974425414, 3.4365636569]
+    """
+    metric = adapt(metric, np.asarray(starts))
+    n_steps = check_integer("n_steps", n_steps, least=8, multiple_of=4)
+    shape = metric.space.shape
+    begin, finish = check_batches(shape, starts=starts, ends=ends)
+    problems = [
+        Problem(metric, a, b, n_steps, None, certify_index)
+        for a, b in zip(begin.reshape((-1, *shape)), finish.reshape((-1, *shape)))
+    ]
+    plan = _plan(metric, method)
+    for problem in problems:
+        metric.check_ends(problem.start, problem.end)
+    jobs = min(joblib.effective_n_jobs(n_jobs), len(problems))
+    if jobs > 1:
+        parts = np.array_split(np.arange(len(problems)), jobs)
+        job = joblib.delayed(joblib.wrap_non_picklable_objects(_run_all))
+        runs = joblib.Parallel(n_jobs=jobs)(
+            job(plan, [replace(problems[i], metric=metric) for i in part]) for part in parts
+        )
+        found = [replace(geo, metric=metric) for run in runs for geo in run]
+    else:
+        found = _run_all(plan, problems)
+    failed = [i for i, geo in enumerate(found) if not geo.certificate.converged]
+    if failed:
+        raise ConvergenceError(
+            f"geodesic_batch: {len(failed)} of {len(found)} pairs fell short, the first is number "
+            f"{failed[0]}: {found[failed[0]].status}",
+            found,
+        )
+    return found
+
+
+def _run_all(plan: Plan, problems: list[Problem]) -> list[Geodesic]:
+    """Solve pairs: in batches where the method can, those that fall short one by one."""
+    if not problems:
+        return []
+    with blas_threads(problems[0].start.shape[0]):
+        found: list[Geodesic | None] = [
+            replace(standing(p), method=plan[0][1]) if np.array_equal(p.start, p.end) else None
+            for p in problems
+        ]
+        method, name, _ = plan[0]
+        left = [i for i, geo in enumerate(found) if geo is None]
+        if isinstance(method, SpectralPath) and len(left) > 1:
+            size = max(1, BATCH // (19 * problems[0].start.size) ** 2)
+            for first in range(0, len(left), size):
+                part = left[first : first + size]
+                for i, geo in zip(part, method.find_many([problems[i] for i in part])):
+                    if geo.certificate.converged and geo.error_estimate <= ENOUGH * geo.distance:
+                        found[i] = replace(geo, method=name)
+        return [_run(plan, p) if geo is None else geo for p, geo in zip(problems, found)]
+
+
+BATCH = 20_000_000
+"""Entries of the dense Hessians of a batch, at degree 20."""
+
 Plan = list[tuple[Method, str, int]]
 """Methods in the order they are tried, each with why, and by how much it multiplies N."""
 
@@ -136,8 +245,7 @@ def _plan(metric: Any, method: Method | None) -> Plan:
     if structure == "coupled":
         return [(PathNewtonCG(), "PathNewtonCG: the metric couples points", 1)]
     dim = metric.space.shape[0]
-    fallbacks: Plan = [(PathNewton(), "PathNewton", n) for n in (4, 16)]
-    fallbacks.append((PathNewtonCG(), "PathNewtonCG", 4))
+    fallbacks: Plan = [(PathNewton(), "PathNewton", n) for n in (4, 16, 64)]
     if dim > FEW:
         return [(PathNewtonCG(), f"PathNewtonCG: {dim} coordinates are many", 1), fallbacks[0]]
     if structure == "immersion":
@@ -163,15 +271,21 @@ def _run(plan: Plan, problem: Problem) -> Geodesic:
         remarks = getattr(getattr(problem.metric, "matrix", None), "remarks", "")
         label = f"{name}, as {why}" if why else name
         found = replace(found, method=f"{label}; {remarks}" if remarks else label)
-        if found.certificate.converged:
+        passes = found.certificate.converged
+        if passes and found.error_estimate <= ENOUGH * found.distance:
             return found
-        if kept is None or found.error_estimate < kept.error_estimate:
+        if kept is None or _rank(found) < _rank(kept):
             kept = found
-        why = why or f"{type(method).__name__} did not converge"
+        why = why or f"{type(method).__name__} fell short"
     if kept is None:
         assert error is not None
         raise error
     return kept
+
+
+def _rank(found: Geodesic) -> tuple[bool, float]:
+    """Order results: those that passed first, then the more certain."""
+    return not found.certificate.converged, found.error_estimate
 
 
 def _shortest(plan: Plan, problem: Problem, first: Geodesic, starts: int, seed: int) -> Geodesic:

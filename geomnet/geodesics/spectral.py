@@ -12,12 +12,14 @@ with the degree where the metric is smooth. Many pairs are solved in one batch.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from scipy.interpolate import CubicSpline
 from scipy.linalg import eigh
 from scipy.linalg.lapack import dpotrf, dpotrs
 
@@ -26,7 +28,7 @@ from ..path_energy import second_derivatives
 from .certificate import Certificate
 from .inertia import UNKNOWN, Inertia
 from .legendre import Basis, basis, evaluate
-from .line_search import LARGEST_SHIFT, raise_shift, relax
+from .line_search import LARGEST_SHIFT, NEAR, raise_shift, relax
 from .problem import Problem
 from .result import Geodesic
 
@@ -95,7 +97,8 @@ class SpectralPath:
                 "method: an immersion's energy is that of its chords; use gn.PathNewton()"
             )
         runs = [_Run(p) for p in problems]
-        degrees = [d for d in DEGREES if d < self.max_degree] + [self.max_degree]
+        least = max(run.least_degree(self.max_degree) for run in runs)
+        degrees = [d for d in DEGREES if least <= d < self.max_degree] + [self.max_degree]
         for degree in degrees:
             open_ = [run for run in runs if not run.settled]
             if not open_:
@@ -217,22 +220,36 @@ class _Run:
         self.state: _Paths
 
     def prolong(self, b: Basis) -> None:
-        """Start a degree: with the initial path's coefficients, later with zeros for the new ones."""
+        """Start a degree: with the initial path's coefficients, later with those found so far."""
         more = b.slopes.shape[1] - len(self.c)
         self.iterations = self.evaluations = 0
         if len(self.c):
             self.c = np.concatenate([self.c, np.zeros((more, self.start.size))])
             return
-        problem = self.problem
-        path = problem.initial_path
-        if path is None:
+        if self.problem.initial_path is None:
             self.c = np.zeros((more, self.start.size))
-            return
+        else:
+            self.c = self._project(b)[0]
+
+    def _project(self, b: Basis) -> tuple[np.ndarray, float]:
+        """Coefficients of the initial path, and how far they are from it, relative to its size."""
+        path = self.problem.initial_path
+        assert path is not None
         path = path.reshape(len(path), -1)
         knots = np.linspace(0.0, 1.0, len(path))
-        at = np.stack([np.interp(b.times, knots, x) for x in path.T], axis=1)
+        spline = CubicSpline(knots, path) if len(path) > 3 else None
+        at = _linear(b.times, knots, path) if spline is None else spline(b.times)
         bow = at - self.start - b.times[:, None] * self.delta
-        self.c = np.linalg.lstsq(b.values, bow, rcond=None)[0]
+        c = np.linalg.lstsq(b.values, bow, rcond=None)[0]
+        return c, float(np.abs(b.values @ c - bow).max() / np.abs(path - path[0]).max())
+
+    def least_degree(self, most: int) -> int:
+        """Degree that holds the initial path to a thousandth: what it was given for."""
+        if self.problem.initial_path is None:
+            return DEGREES[0]
+        fits = (d for d in DEGREES if self._project(basis(d))[1] < 1e-3)
+        # two degrees must follow for an error estimate
+        return min(next(fits, DEGREES[-1]), DEGREES[max(0, bisect_left(DEGREES, most) - 1)])
 
     def update(self, state: _Paths, i: int) -> None:
         """Read length and tail of a state."""
@@ -256,6 +273,10 @@ class _Run:
         changes = [abs(b - a) for a, b in pairwise(self.lengths)]
         # energies of minimisers fall with the degree; a length that rises has not settled
         return max(changes[-1], 0.5 * self.tail**2 * self.distance, ROUNDING * self.distance)
+
+
+def _linear(times: np.ndarray, knots: np.ndarray, path: np.ndarray) -> np.ndarray:
+    return np.stack([np.interp(times, knots, x) for x in path.T], axis=1)
 
 
 class _Paths:
@@ -369,6 +390,9 @@ def _descend(metric: Any, runs: list[_Run], state: _Paths) -> tuple[_Paths, np.n
     accepted : ndarray of bool, shape (B,)
         Where False, no step lowers the energy, and the path was left.
     """
+    beside = _to_saddle(metric, runs, state)
+    if beside is not None:
+        return beside
     count = len(runs)
     c, moved = state.coefficients, state.coefficients.copy()
     decrements, accepted = np.zeros(count), np.zeros(count, dtype=bool)
@@ -379,7 +403,7 @@ def _descend(metric: Any, runs: list[_Run], state: _Paths) -> tuple[_Paths, np.n
     trial: _Paths | None = None
     while len(open_):
         slopes = np.empty(len(open_))
-        for k, i in enumerate(open_):
+        for k, i in enumerate(open_.tolist()):
             step = _shifted_step(runs[i], state, i)
             slopes[k] = step @ state.gradient[i]
             moved[i] = c[i] + step.reshape(c[i].shape)
@@ -390,7 +414,7 @@ def _descend(metric: Any, runs: list[_Run], state: _Paths) -> tuple[_Paths, np.n
         good = np.isfinite(energy) & ((energy <= level + 1e-4 * slopes) | fine)
         accepted[open_] = good
         decrements[open_] = np.sqrt(np.maximum(-slopes, 0.0) / level)
-        for k, i in enumerate(open_):
+        for k, i in enumerate(open_.tolist()):
             runs[i].evaluations += 1
             runs[i].shift = relax(runs[i].shift) if good[k] else raise_shift(runs[i].shift)
         stuck = ~good & np.array([runs[i].shift > LARGEST_SHIFT for i in open_])
@@ -401,6 +425,30 @@ def _descend(metric: Any, runs: list[_Run], state: _Paths) -> tuple[_Paths, np.n
     if trial is None:
         trial = _Paths.of(metric, runs, list(moved), state.basis)
     return trial, decrements, accepted
+
+
+def _to_saddle(
+    metric: Any, runs: list[_Run], state: _Paths
+) -> tuple[_Paths, np.ndarray, np.ndarray] | None:
+    """Newton's own step near a geodesic that is not shortest, if it halves the gradient.
+
+    Only for a path that was given: nobody else meant to be there.
+    """
+    if len(runs) > 1 or runs[0].problem.initial_path is None:
+        return None
+    norm = state.gradient_norm(0)
+    if norm > NEAR or not dpotrf(state.hessians[0], lower=1)[1]:
+        return None
+    step = np.linalg.solve(state.hessians[0], -state.gradient[0])
+    trial = _try(
+        metric, runs, state.coefficients + step.reshape(state.coefficients.shape), state.basis
+    )[0]
+    if trial is None or not trial.gradient_norm(0) <= 0.5 * norm:
+        return None
+    run = runs[0]
+    run.iterations, run.evaluations = run.iterations + 1, run.evaluations + 1
+    run.hessian = state.hessians[0]
+    return trial, np.array([norm]), np.array([True])
 
 
 def _shifted_step(run: _Run, state: _Paths, i: int) -> np.ndarray:

@@ -9,12 +9,12 @@ Built-in metrics override what they can derive by hand.
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any, ClassVar
 
 import autograd
 import autograd.numpy as anp
-import joblib
 import numpy as np
 from geomstats.geometry.riemannian_metric import RiemannianMetric
 from scipy.linalg import cho_factor, cho_solve
@@ -28,7 +28,8 @@ from ..errors import (
     check_positive,
 )
 from ..geodesics.hamiltonian import exponential
-from ..geodesics.solve import geodesic
+from ..geodesics.ray import both_ways
+from ..geodesics.solve import geodesic_batch
 from ..path_energy import MidpointSteps, QuadraticForm, Steps, SumOfSteps
 from ..threads import blas_threads
 
@@ -181,22 +182,70 @@ class Metric(RiemannianMetric):
     # -- derived: exponential, logarithm, distance --------------------------------------------
 
     def exp(self, tangent_vec: Any, base_point: Any, n_steps: int | None = None) -> np.ndarray:
-        """Exponential map, by Hamilton's equations and a Runge–Kutta method of order 4.
+        """Exponential map, by Hamilton's equations: the end of a :func:`ray`.
 
         Parameters
         ----------
-        tangent_vec, base_point : array_like, shape (..., n, d)
+        tangent_vec, base_point : array_like, shape (..., n, d) or (..., d)
             Broadcast against each other.
         n_steps : int, optional
-            Fixed number of steps; by default it doubles until the end is good to some 1e-9.
+            Fixed number of Runge–Kutta steps of order 4; by default order 8, in as many steps as an
+            error of 1e-11 for each takes.
 
         Returns
         -------
-        ndarray, shape (..., n, d)
+        ndarray, shape (..., n, d) or (..., d)
+
+        Raises
+        ------
+        DomainError
+            Where the geodesic leaves the metric's domain on the way.
         """
         vec, base = check_batches(self.space.shape, tangent_vec=tangent_vec, base_point=base_point)
         with blas_threads(self.space.shape[0]):
             return exponential(self, vec, base, n_steps)
+
+    def geodesic(
+        self, initial_point: Any, end_point: Any = None, initial_tangent_vec: Any = None
+    ) -> Callable[[Any], np.ndarray]:
+        """Geodesic as a function of time, in the shapes of geomstats.
+
+        Parameters
+        ----------
+        initial_point : array_like, shape (..., n, d) or (..., d)
+        end_point : array_like, likewise, optional
+            Reached at time 1; the function is then for times in [0, 1].
+        initial_tangent_vec : array_like, likewise, optional
+            Velocity at time 0; the function is then for any times.
+
+        Returns
+        -------
+        callable
+            From times, a number or (k,), to points (..., k, n, d) or (..., k, d).
+
+        Raises
+        ------
+        InputError
+            Where neither or both of `end_point` and `initial_tangent_vec` are given.
+        """
+        if (end_point is None) == (initial_tangent_vec is None):
+            raise InputError("end_point: give it or initial_tangent_vec, and not both")
+        shape = self.space.shape
+        if end_point is None:
+            start, vec = check_batches(
+                shape, initial_point=initial_point, initial_tangent_vec=initial_tangent_vec
+            )
+            return both_ways(self, start, vec)
+        starts, ends = check_batches(shape, initial_point=initial_point, end_point=end_point)
+        found = self._map_pairs(lambda geo: geo, starts, ends)
+        batch = starts.shape[: starts.ndim - len(shape)]
+
+        def path(t: Any) -> np.ndarray:
+            times = np.atleast_1d(check_array("t", t))
+            points = np.stack([geo(times) for geo in found])
+            return points.reshape(*batch, len(times), *shape)
+
+        return path
 
     def log(self, point: Any, base_point: Any) -> np.ndarray:
         """Logarithm: initial velocity of the geodesic over [0, 1], (..., n, d).
@@ -218,34 +267,30 @@ class Metric(RiemannianMetric):
         """Square of :meth:`dist`."""
         return self.dist(point_a, point_b) ** 2
 
-    def dist_pairwise(self, points: Any, n_jobs: int = 1, **joblib_kwargs: Any) -> np.ndarray:
-        """Matrix of distances between points (k, n, d), over `n_jobs` processes: (k, k)."""
+    def dist_pairwise(self, points: Any, n_jobs: int = 1, **_: Any) -> np.ndarray:
+        """Matrix of distances between k points, over `n_jobs` processes: (k, k)."""
         points = check_array("points", points, shape=(None, *self.space.shape))
         rows, cols = np.triu_indices(len(points), 1)
-        job = joblib.delayed(joblib.wrap_non_picklable_objects(self.dist))
-        found = joblib.Parallel(n_jobs=n_jobs, **joblib_kwargs)(
-            job(points[i], points[j]) for i, j in zip(rows, cols)
-        )
         matrix = np.zeros((len(points), len(points)))
-        matrix[rows, cols] = matrix[cols, rows] = np.asarray(found, dtype=float)
+        if len(rows):
+            found = self._map_pairs(lambda geo: geo.distance, points[rows], points[cols], n_jobs)
+            matrix[rows, cols] = matrix[cols, rows] = found
         return matrix
 
-    def _map_pairs(self, read: Any, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
-        """Read every geodesic between two batches of maps."""
-        shape = (-1, *self.space.shape)
-        found = []
-        for a, b in zip(starts.reshape(shape), ends.reshape(shape)):
-            try:
-                geo = geodesic(
-                    self, a, b, n_steps=self.n_steps, method=self.method, certify_index=False
-                )
-            except ConvergenceError as error:
-                raise ConvergenceError(
-                    f"{error} (here by metric.n_steps, now {self.n_steps}, and metric.method)",
-                    error.result,
-                ) from None
-            found.append(read(geo))
-        return np.array(found)
+    def _map_pairs(
+        self, read: Any, starts: np.ndarray, ends: np.ndarray, n_jobs: int = 1
+    ) -> np.ndarray:
+        """Read every geodesic between two batches of points."""
+        try:
+            found = geodesic_batch(
+                self, starts, ends, n_steps=self.n_steps, method=self.method, n_jobs=n_jobs
+            )
+        except ConvergenceError as error:
+            raise ConvergenceError(
+                f"{error} (here by metric.n_steps, now {self.n_steps}, and metric.method)",
+                error.result,
+            ) from None
+        return np.array([read(geo) for geo in found])
 
     # -- algebra ------------------------------------------------------------------------------
 
