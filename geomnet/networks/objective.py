@@ -56,6 +56,7 @@ class Objective:
         self.points, self.weights, self.targets = sample.points, sample.weights, targets
         self.weight_decay, self.train_readout = weight_decay, train_readout
         self.action, self.weight = action, weight
+        self._last: tuple[np.ndarray, float] | None = None
         self._cuts = np.cumsum([network.n_parameters, likelihood.n_parameters * network.dim])
 
     def pack(self, theta: np.ndarray, readout: Readout) -> np.ndarray:
@@ -98,6 +99,7 @@ class Objective:
         to_theta = to_theta + decay * h * theta
         if self.action is not None and self.weight:
             energy, slope = self.action.value_and_gradient(theta)
+            self._last = theta.copy(), energy
             value, to_theta = value + self.weight * energy, to_theta + self.weight * slope
         to_weight, to_bias = signal.T @ states[-1] + decay * weight, signal.sum(axis=0)
         if not self.train_readout:
@@ -123,7 +125,13 @@ class Objective:
 
     def energy(self, parameters: np.ndarray) -> float:
         """Energy E of the path through the layers; NaN without an action."""
-        return np.nan if self.action is None else self.action.value(self._split(parameters)[0])
+        if self.action is None:
+            return np.nan
+        theta = self._split(parameters)[0]
+        # L-BFGS asks where it has just been: an energy may cost as much as all the rest
+        if self._last is not None and np.array_equal(self._last[0], theta):
+            return self._last[1]
+        return self.action.value(theta)
 
     def score(self, parameters: np.ndarray) -> float | None:
         """Share of right predictions, where the likelihood has such."""
