@@ -32,11 +32,13 @@ if TYPE_CHECKING:
         PathNewton,
         PathNewtonCG,
         PointwiseNewton,
+        Ray,
         SpectralPath,
         StraightLine,
         geodesic,
         geodesic_batch,
         hamiltonian_flow,
+        ray,
     )
     from .kernels import (
         FeatureKernel,
@@ -101,11 +103,13 @@ _HOMES = {
         "PathNewton",
         "PathNewtonCG",
         "PointwiseNewton",
+        "Ray",
         "SpectralPath",
         "StraightLine",
         "geodesic",
         "geodesic_batch",
         "hamiltonian_flow",
+        "ray",
     ),
     "kernels": (
         "FeatureKernel",

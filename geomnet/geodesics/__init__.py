@@ -7,6 +7,7 @@ from .hamiltonian import hamiltonian_flow
 from .newton import PathNewton
 from .newton_cg import PathNewtonCG
 from .pointwise import PointwiseNewton
+from .rays import Ray, ray
 from .result import Geodesic
 from .solve import geodesic, geodesic_batch
 from .spectral import SpectralPath
@@ -18,9 +19,11 @@ __all__ = [
     "PathNewton",
     "PathNewtonCG",
     "PointwiseNewton",
+    "Ray",
     "SpectralPath",
     "StraightLine",
     "geodesic",
     "geodesic_batch",
     "hamiltonian_flow",
+    "ray",
 ]

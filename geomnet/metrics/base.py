@@ -28,7 +28,7 @@ from ..errors import (
     check_positive,
 )
 from ..geodesics.hamiltonian import exponential
-from ..geodesics.ray import both_ways
+from ..geodesics.rays import both_ways
 from ..geodesics.solve import geodesic_batch
 from ..path_energy import MidpointSteps, QuadraticForm, Steps, SumOfSteps
 from ..threads import blas_threads
