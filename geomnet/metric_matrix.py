@@ -381,11 +381,27 @@ class MatrixMechanics:
         velocity = self.sharp(momentum, point)
         return velocity, 0.5 * self.quadratic_gradient(velocity, point)
 
+    def barrier(self, path: np.ndarray) -> str:
+        """Say where along a path the metric grows beyond all bounds, if it does."""
+        share = np.linspace(0.0, 1.0, 16, endpoint=False)[:, None, None]
+        points = (path[:-1] + share * np.diff(path, axis=0)).reshape(-1, self.matrix.dim)
+        with np.errstate(all="ignore"):
+            traces = np.trace(np.asarray(self.matrix.raw(points)), axis1=1, axis2=2)
+            ends = np.trace(np.asarray(self.matrix.raw(path[[0, -1]])), axis1=1, axis2=2)
+        worst = int(np.argmax(np.where(np.isfinite(traces), traces, np.inf)))
+        if not traces[worst] <= 1e4 * ends.max():
+            return (
+                f"; the metric grows without bound at {_at(points, worst)}, as it does where a "
+                "chart ends: are both ends on one side? give gn.ChartMetric its domain"
+            )
+        return ""
+
     def check_ends(self, start: np.ndarray, end: np.ndarray) -> None:
-        """Raise where the metric is not one at an end, by name."""
+        """Raise where the metric is not one at an end, by name; ends may be many, (..., d)."""
         for name, point in (("start", start), ("end", end)):
+            points = point.reshape(-1, self.matrix.dim)
             try:
-                self.linearise(np.zeros((1, self.matrix.dim)), point[None])
+                self.linearise(np.zeros_like(points), points)
             except (DomainError, InputError) as error:
                 raise type(error)(f"{name}: {error}") from None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import autograd.numpy as anp
 import numpy as np
 
 from ..errors import InputError
@@ -31,7 +32,10 @@ class GeomstatsChart(MatrixMechanics):
         dim = self.space.shape[0]
 
         def matrices(points: Any) -> Any:
-            found = metric.metric_matrix(points)
+            try:
+                found = metric.metric_matrix(points)
+            except NotImplementedError:
+                return _from_products(metric, points, dim)
             # a constant metric may be given once for all points
             return found + 0 * points[..., :1, None] if found.ndim < points.ndim + 1 else found
 
@@ -40,12 +44,25 @@ class GeomstatsChart(MatrixMechanics):
     def check_ends(self, start: np.ndarray, end: np.ndarray) -> None:
         """Raise where an end is no point of the space, or the metric is not one there."""
         for name, point in (("start", start), ("end", end)):
-            if not np.all(self.space.belongs(point)):
-                raise InputError(f"{name}: {point.tolist()} does not belong to {self.space!r}")
+            # geomstats' intrinsic spheres test embedded points
+            intrinsic = getattr(self.space, "intrinsic", False)
+            points = point.reshape(-1, self.matrix.dim)
+            inside = np.atleast_1d(intrinsic or self.space.belongs(points))
+            if not inside.all():
+                raise InputError(
+                    f"{name}: {points[~inside][0].tolist()} does not belong to {self.space!r}"
+                )
         super().check_ends(start, end)
 
     def __repr__(self) -> str:
         return f"{type(self.source).__name__} of geomstats"
+
+
+def _from_products(metric: Any, points: Any, dim: int) -> Any:
+    """Matrix of a metric that only knows inner products, from those of unit vectors."""
+    units = np.eye(dim)
+    rows = [[metric.inner_product(u, v, points) for v in units] for u in units]
+    return anp.stack([anp.stack(row, axis=-1) for row in rows], axis=-2)
 
 
 def adapt(metric: Any, point: Any) -> Any:
@@ -78,7 +95,8 @@ def adapt(metric: Any, point: Any) -> Any:
         chart.matrix.raw(probe[None])
     except NotImplementedError:
         raise InputError(
-            f"metric: {name} of geomstats gives no metric_matrix; write it as a gn.ChartMetric"
+            f"metric: {name} of geomstats gives neither metric_matrix nor inner_product; write "
+            "it as a gn.ChartMetric"
         ) from None
     except (TypeError, ValueError):
         pass  # the point is at fault, and will be named

@@ -15,7 +15,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.polynomial.legendre import leggauss, legvander
 
-__all__ = ["Basis", "basis", "evaluate"]
+__all__ = ["Basis", "basis", "evaluate", "reported"]
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,33 @@ def evaluate(
     start: np.ndarray, end: np.ndarray, coefficients: np.ndarray, times: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Points and velocities of a path with coefficients (p−1, ...) at times (k,): (k, ...)."""
-    values, slopes = functions(len(coefficients) + 1, times)
+    return _combine(start, end, coefficients, times, *functions(len(coefficients) + 1, times))
+
+
+def reported(
+    start: np.ndarray, end: np.ndarray, coefficients: np.ndarray, n_steps: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Points at n_steps + 1 uniform times, ends exact, and velocities there."""
+    times, values, slopes = _uniform(len(coefficients) + 1, n_steps)
+    path, velocity = _combine(start, end, coefficients, times, values, slopes)
+    path[0], path[-1] = start, end
+    return path, velocity
+
+
+@lru_cache
+def _uniform(degree: int, n_steps: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    times = np.linspace(0.0, 1.0, n_steps + 1)
+    return times, *functions(degree, times)
+
+
+def _combine(
+    start: np.ndarray,
+    end: np.ndarray,
+    coefficients: np.ndarray,
+    times: np.ndarray,
+    values: np.ndarray,
+    slopes: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
     t = times[(..., *[None] * start.ndim)]
     return (
         (1 - t) * start + t * end + np.tensordot(values, coefficients, axes=1),

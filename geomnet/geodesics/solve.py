@@ -16,6 +16,7 @@ from ..errors import (
     check_batches,
     check_integer,
 )
+from ..metric_matrix import MatrixMechanics
 from ..threads import blas_threads
 from .adapt import adapt
 from .closed_form import StraightLine
@@ -170,8 +171,11 @@ def geodesic_batch(
         for a, b in zip(begin.reshape((-1, *shape)), finish.reshape((-1, *shape)))
     ]
     plan = _plan(metric, method)
-    for problem in problems:
-        metric.check_ends(problem.start, problem.end)
+    if isinstance(metric, MatrixMechanics):
+        metric.check_ends(begin, finish)
+    else:
+        for problem in problems:
+            metric.check_ends(problem.start, problem.end)
     jobs = min(joblib.effective_n_jobs(n_jobs), len(problems))
     if jobs > 1:
         parts = np.array_split(np.arange(len(problems)), jobs)
@@ -280,6 +284,8 @@ def _run(plan: Plan, problem: Problem) -> Geodesic:
     if kept is None:
         assert error is not None
         raise error
+    if not kept.certificate.converged and hasattr(problem.metric, "barrier"):
+        kept = replace(kept, status=kept.status + problem.metric.barrier(kept.path))
     return kept
 
 

@@ -15,7 +15,6 @@ from __future__ import annotations
 from bisect import bisect_left
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -27,7 +26,7 @@ from ..errors import DomainError, InputError, check_integer, check_positive
 from ..path_energy import second_derivatives
 from .certificate import Certificate
 from .inertia import UNKNOWN, Inertia
-from .legendre import Basis, basis, evaluate
+from .legendre import Basis, basis, reported
 from .line_search import LARGEST_SHIFT, NEAR, raise_shift, relax
 from .problem import Problem
 from .result import Geodesic
@@ -108,8 +107,8 @@ class SpectralPath:
                 run.settled = (
                     run.error_estimate <= self.rtol * run.distance and len(run.lengths) > 1
                 )
-        for run in runs:
-            self._polish(metric, run)
+        for degree in {len(run.c) for run in runs}:
+            self._polish(metric, [run for run in runs if len(run.c) == degree])
         return [self._certify(run) for run in runs]
 
     def _solve(self, metric: Any, runs: list[_Run], b: Basis) -> None:
@@ -133,35 +132,38 @@ class SpectralPath:
             open_ = [open_[i] for i in left]
             state = moved if len(left) == len(moved.energy) else moved.take(left)
 
-    def _polish(self, metric: Any, run: _Run) -> None:
-        """Bring the gradient at the last degree below its tolerance."""
-        state = _Paths.of(metric, [run], [run.c], basis(len(run.c) + 1))
-        for _ in range(3):
-            run.gradient_norm = state.gradient_norm(0)
-            if run.gradient_norm <= self.tol:
-                break
-            state, _, accepted = _descend(metric, [run], state)
-            if not accepted[0]:
-                break
-        run.gradient_norm = state.gradient_norm(0)
-        run.c = state.coefficients[0]
-        run.update(state, 0)
-        run.state = state
+    def _polish(self, metric: Any, runs: list[_Run]) -> None:
+        """Bring the gradients of runs of one degree below their tolerance."""
+        together = _Paths.of(metric, runs, [run.c for run in runs], basis(len(runs[0].c) + 1))
+        for i, run in enumerate(runs):
+            state, place = together, i
+            for attempt in range(4):
+                run.gradient_norm = state.gradient_norm(place)
+                if run.gradient_norm <= self.tol or attempt == 3:
+                    break
+                alone = state if state.count == 1 else state.take([place])
+                moved, _, accepted = _descend(metric, [run], alone)
+                if not accepted[0]:
+                    break
+                state, place = moved, 0
+            run.c = state.coefficients[place]
+            run.state, run.place = state, place
+            run.update(state, place)
 
     def _certify(self, run: _Run) -> Geodesic:
-        problem, state = run.problem, run.state
+        problem, state, place = run.problem, run.state, run.place
         shape = problem.start.shape
         error = run.error_estimate + run.gradient_norm**2 * run.distance
         passes = run.gradient_norm <= self.tol
         settled = error <= max(self.rtol, 1e-5) * run.distance
         known = UNKNOWN
         if problem.certify_index:
-            known = _inertia(run.hessian, state.stiffness[0], margin=max(1e-5, 10 * run.tail))
+            known = _inertia(run.hessian, state.stiffness[place], margin=max(1e-5, 10 * run.tail))
         certificate = Certificate(
             converged=bool(passes and settled),
             gradient_norm=run.gradient_norm,
             tolerance=self.tol,
-            speed_variation=state.speed_variation(0),
+            speed_variation=state.speed_variation(place),
             error_estimate=float(error),
             observed_order=None,
             locally_shortest=known.locally_shortest,
@@ -187,12 +189,10 @@ class SpectralPath:
                 "raise max_degree, or use gn.PathNewton() if the metric is not smooth"
             )
         coefficients = run.c.reshape(-1, *shape)
-        times = np.linspace(0.0, 1.0, problem.n_steps + 1)
-        path, velocity = evaluate(problem.start, problem.end, coefficients, times)
-        path[0], path[-1] = problem.start, problem.end
+        path, velocity = reported(problem.start, problem.end, coefficients, problem.n_steps)
         return Geodesic(
             path=path,
-            length=state.length(0),
+            length=state.length(place),
             distance=run.distance,
             energy=run.distance**2,
             initial_velocity=velocity[0],
@@ -218,6 +218,7 @@ class _Run:
         self.settled = False
         self.hessian: np.ndarray
         self.state: _Paths
+        self.place = 0
 
     def prolong(self, b: Basis) -> None:
         """Start a degree: with the initial path's coefficients, later with those found so far."""
@@ -270,9 +271,8 @@ class _Run:
         """Change of the length at the last degree, the tail's energy, and rounding."""
         if len(self.lengths) < 2 or not np.isfinite(self.lengths[-1]):
             return np.inf
-        changes = [abs(b - a) for a, b in pairwise(self.lengths)]
-        # energies of minimisers fall with the degree; a length that rises has not settled
-        return max(changes[-1], 0.5 * self.tail**2 * self.distance, ROUNDING * self.distance)
+        change = abs(self.lengths[-1] - self.lengths[-2])
+        return max(change, 0.5 * self.tail**2 * self.distance, ROUNDING * self.distance)
 
 
 def _linear(times: np.ndarray, knots: np.ndarray, path: np.ndarray) -> np.ndarray:
