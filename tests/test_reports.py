@@ -68,7 +68,13 @@ def unlabelled(tmp_path_factory):
     return written(tmp_path_factory.mktemp("unlabelled"), comparison)
 
 
-@pytest.fixture(params=["trained", "seeds", "unlabelled"])
+@pytest.fixture(scope="module")
+def least(tmp_path_factory):
+    comparison = gn.compare("iris", least_action=1e-2, seeds=2, **SMALL)
+    return written(tmp_path_factory.mktemp("least"), comparison)
+
+
+@pytest.fixture(params=["trained", "seeds", "unlabelled", "least"])
 def report(request):
     return request.getfixturevalue(request.param)
 
@@ -121,6 +127,7 @@ TOP = {
     "excess": dict,
     "certificate": dict,
     "network": (dict, type(None)),
+    "least_action": (dict, type(None)),
     "data": dict,
     "options": dict,
     "seconds": float,
@@ -188,6 +195,24 @@ def test_what_is_no_number_is_null(unlabelled, trained):
 def test_seeds_are_all_recorded(seeds):
     assert [run["seed"] for run in seeds.results["runs"]] == [0, 1]
     assert seeds.results["spread"]["l2"]["excess_sd"] > 0
+
+
+def test_the_results_of_least_action_are_those_of_the_comparison(least):
+    found, results = least.comparison, least.results["least_action"]
+    assert (results["weight"], results["metric"]) == (1e-2, "energy")
+    assert results["distance"] == {n: g.distance for n, g in found.least_action.geodesics.items()}
+    assert results["excess"] == found.least_action_excess
+    for name in METRICS:
+        ratio = least.results["length"]["least-action"][name] / results["distance"][name]
+        assert results["excess"][name] == pytest.approx(ratio, rel=1e-12)
+        check_types(results["certificate"][name], CERTIFICATE)
+    assert results["action_energy"] == found.least_action.fit.action_energy
+    assert results["plain_energy"] > results["action_energy"]
+    check_types(results, {"loss": float, "train_accuracy": float, "heldout_accuracy": float})
+    assert 0 < results["lower_bound"]["fisher-rao"] < results["distance"]["fisher-rao"]
+    assert least.results["paths"][-1] == "least-action"
+    # it bought a shorter path with a larger loss
+    assert results["loss"] > least.results["network"]["loss"]
 
 
 # -- JSON of numbers --------------------------------------------------------------------------
@@ -272,6 +297,16 @@ def test_the_network_can_be_rebuilt_from_the_archive(trained):
     assert right == pytest.approx(results["network"]["train_accuracy"])
     total = arrays["theta"].size + readout.weight.size + readout.bias.size
     assert total == results["network"]["parameters"]
+
+
+def test_the_least_action_network_can_be_rebuilt_from_the_archive(least):
+    arrays, found = least.arrays, least.comparison
+    states = found.network.states(arrays["theta_least_action"], arrays["points"])
+    np.testing.assert_array_equal(states, arrays["path_least_action"])
+    readout = gn.Readout(arrays["readout_weight_least_action"], arrays["readout_bias_least_action"])
+    right = np.mean(readout(states[-1]).argmax(axis=1) == arrays["labels"])
+    assert right == pytest.approx(least.results["least_action"]["train_accuracy"])
+    assert (arrays["theta"] != arrays["theta_least_action"]).any()
 
 
 def test_lengths_can_be_measured_anew_from_the_archive(trained):
@@ -409,6 +444,23 @@ def test_the_page_has_the_excess_of_the_network(trained):
     assert [float(cell) for cell in row[1:]] == pytest.approx(expected, rel=1e-3)
 
 
+def test_the_page_has_distance_and_excess_of_the_least_action_network(least):
+    rows = {row[0]: row[1:] for row in Page(least.html).rows}
+    results = least.results["least_action"]
+    excess = rows["excess of the least-action network"]
+    assert [float(x) for x in excess] == pytest.approx([*results["excess"].values()], rel=1e-3)
+    distance = [float(cell.split("±")[0]) for cell in rows["distance of the least-action map"]]
+    assert distance == pytest.approx([*results["distance"].values()], rel=1e-5)
+    text = " ".join(Page(least.html).text.split())
+    assert f"{results['action_energy'] / results['plain_energy']:.3g}×" in text
+    for accuracy in ("train_accuracy", "heldout_accuracy"):
+        assert f"{100 * results[accuracy]:.1f} %" in text
+    for path in ("network", "least-action"):
+        for name, geo in least.comparison.geodesics_of(path).items():
+            bound = least.comparison.lower_bounds_of(path).get(name)
+            assert " ".join(certificate_in_words(geo, bound).split()) in text
+
+
 def test_the_page_says_what_a_reader_needs(report):
     text = " ".join(Page(report.html).text.split())
     assert "only within one metric" in text
@@ -421,7 +473,8 @@ def test_the_page_says_what_a_reader_needs(report):
         words = certificate_in_words(report.comparison.geodesics[name])
         assert " ".join(words.split()) in text
     terms = [tag for tag, _ in Page(report.html).tags if tag == "dt"]
-    assert len(terms) == len(report.results["metrics"])
+    asked = 2 if report.results["least_action"] else 1
+    assert len(terms) == asked * len(report.results["metrics"])
 
 
 def test_the_page_and_the_results_count_the_same_parameters(trained):
