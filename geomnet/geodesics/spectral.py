@@ -35,11 +35,14 @@ __all__ = ["SpectralPath"]
 
 DEGREES = (4, 6, 8, 12, 20, 32, 48, 64)
 
+FIRST = 0.01
+"""Relative error of a length that the first degree is worth solving to."""
+
 ROUNDING = 1e-13
 """Relative error of a length that rounding makes."""
 
-ENOUGH = 1e-3
-"""Newton decrement that ends the work at a degree: what is left changes lengths by 1e-12."""
+SHARE = 0.01
+"""What Newton's method may leave at a degree, as a share of what the degree itself leaves."""
 
 
 @dataclass(frozen=True)
@@ -122,11 +125,13 @@ class SpectralPath:
             left = []
             for i, run in enumerate(open_):
                 run.c = moved.coefficients[i]
-                # the last step is taken too: it squares what is left of the gradient
-                if accepted[i] and decrements[i] > ENOUGH and iteration + 1 < self.max_iter:
+                # the last step is taken too: of a decrement δ it leaves some δ² of the path, δ⁴
+                # of the energy
+                enough = (SHARE * max(run.change(moved.energy[i]), self.rtol)) ** 0.25
+                if accepted[i] and decrements[i] > enough and iteration + 1 < self.max_iter:
                     left.append(i)
                 else:
-                    run.record(moved, i)
+                    run.record(moved, i, decrements[i] ** 4)
             if not left:
                 return
             open_ = [open_[i] for i in left]
@@ -149,6 +154,7 @@ class SpectralPath:
             run.c = state.coefficients[place]
             run.state, run.place = state, place
             run.update(state, place)
+            run.left = 0.0
 
     def _certify(self, run: _Run) -> Geodesic:
         problem, state, place = run.problem, run.state, run.place
@@ -215,7 +221,7 @@ class _Run:
         self.lengths: list[float] = []
         self.shift, self.tail, self.gradient_norm = 0.0, np.inf, np.inf
         self.iterations = self.evaluations = 0
-        self.settled = False
+        self.settled, self.left = False, np.inf
         self.hessian: np.ndarray
         self.state: _Paths
         self.place = 0
@@ -257,10 +263,17 @@ class _Run:
         self.lengths[-1] = float(np.sqrt(state.energy[i]))
         self.tail = state.tail(i)
 
-    def record(self, state: _Paths, i: int) -> None:
-        """End a degree."""
+    def record(self, state: _Paths, i: int, left: float) -> None:
+        """End a degree, with a share of the energy left to Newton's method."""
         self.lengths.append(0.0)
         self.update(state, i)
+        self.left = left
+
+    def change(self, energy: float) -> float:
+        """Relative change of the length since the last degree; of the first, as of all."""
+        if not self.lengths or not energy > 0:
+            return FIRST
+        return abs(float(np.sqrt(energy)) / self.lengths[-1] - 1)
 
     @property
     def distance(self) -> float:
@@ -272,7 +285,8 @@ class _Run:
         if len(self.lengths) < 2 or not np.isfinite(self.lengths[-1]):
             return np.inf
         change = abs(self.lengths[-1] - self.lengths[-2])
-        return max(change, 0.5 * self.tail**2 * self.distance, ROUNDING * self.distance)
+        tail = (0.5 * self.tail**2 + 10 * self.left) * self.distance
+        return max(change, ROUNDING * self.distance) + tail
 
 
 def _linear(times: np.ndarray, knots: np.ndarray, path: np.ndarray) -> np.ndarray:
