@@ -12,8 +12,11 @@ from typing import Any
 from common import HERE, thread_variables
 
 
-def peer_python(name: str) -> Path:
-    """Interpreter of the environment pinned by requirements-NAME.txt, made where missing."""
+def peer_python(name: str, dependencies: bool = False) -> Path:
+    """Interpreter of the environment pinned by requirements-NAME.txt, made where missing.
+
+    A list that names everything is installed as it stands; `dependencies` lets pip add to it.
+    """
     home = HERE / ".envs" / name
     python = home / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     requirements = HERE / f"requirements-{name}.txt"
@@ -21,9 +24,9 @@ def peer_python(name: str) -> Path:
     if not installed.exists() or installed.read_text() != requirements.read_text():
         print(f"making the environment of {name} …", flush=True)
         venv.create(home, with_pip=True, clear=True)
+        alone = [] if dependencies else ["--no-deps"]
         subprocess.run(
-            [python, "-m", "pip", "install", "--quiet", "--no-deps", "-r", requirements],
-            check=True,
+            [python, "-m", "pip", "install", "--quiet", *alone, "-r", requirements], check=True
         )
         installed.write_text(requirements.read_text())
     return python

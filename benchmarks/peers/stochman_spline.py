@@ -21,7 +21,7 @@ os.dup2(2, 1)
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import torch  # noqa: E402
-from chart_problems import decoder  # noqa: E402
+from chart_problems import problem  # noqa: E402
 from stochman.curves import CubicSpline  # noqa: E402
 from stochman.geodesic import geodesic_minimizing_energy  # noqa: E402
 from stochman.manifold import EmbeddedManifold  # noqa: E402
@@ -42,7 +42,7 @@ class Image(EmbeddedManifold):
     """The image of a decoder."""
 
     def __init__(self, dim: int) -> None:
-        self.decoder = decoder(dim)
+        self.decoder = problem(f"decoder{dim}")
         modules: list[torch.nn.Module] = []
         for w, b in self.decoder.layers:
             affine = torch.nn.Linear(*w.shape)
