@@ -217,6 +217,11 @@ def least_action_path(
     >>> bool(path.excesses[-1] < path.excesses[0])
     True
     """
+    if not isinstance(metric, Metric):
+        raise InputError(
+            "metric: expected one on the sample's function space, such as "
+            f"gn.L2Metric(gn.FunctionSpace(sample)), got {metric!r}"
+        )
     for name in ("action", "weight"):
         if name in training:
             raise InputError(f"{name}: set by metric and weights; leave it out")
