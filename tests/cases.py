@@ -1,8 +1,13 @@
 """Every member of each family, in one list each: what drives the parametrised tests."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import autograd.numpy as anp
 import numpy as np
 import pytest
+from scipy.linalg import eigh
+from scipy.optimize import brentq
 
 import geomnet as gn
 
@@ -195,3 +200,217 @@ CLOSED = {
         _gaussian_distance(*GAUSSIAN_ENDS, 1, 2),
     ),
 }
+
+# -- charts in closed form --------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A metric matrix whose distances are known: formulas by hand, in autograd.numpy."""
+
+    dim: int
+    matrix: Callable
+    gradient: Callable  # q(v, x) = ∂_x(vᵀG(x)v)
+    start: np.ndarray
+    end: np.ndarray
+    between: Callable  # distance of any two points
+    draw: Callable  # a point, from a generator
+    domain: Callable | None = None
+
+    @property
+    def distance(self):
+        return self.between(self.start, self.end)
+
+    def metric(self, derivatives="given", **options):
+        """The chart metric, its derivatives by hand, by autograd, or hidden from autograd."""
+        matrix, gradient = self.matrix, self.gradient if derivatives == "given" else None
+        if derivatives == "finite differences":
+
+            def matrix(x):
+                return np.asarray(self.matrix(np.asarray(x, dtype=float)))
+
+        return gn.ChartMetric(matrix, self.dim, gradient, domain=self.domain, **options)
+
+    def pairs(self, count, seed=0):
+        """Ends of `count` pairs, (count, d) each."""
+        rng = np.random.default_rng(seed)
+        return tuple(np.stack([self.draw(rng) for _ in range(count)]) for _ in range(2))
+
+
+def _square(x):
+    return anp.sum(x**2, axis=-1, keepdims=True)
+
+
+def lift(x):
+    """Point of the sphere over one of its stereographic chart."""
+    square = x @ x
+    return np.append(2 * x, square - 1) / (square + 1)
+
+
+def sphere_chart(d):
+    """Unit sphere, stereographic: 4|dx|²/(1 + |x|²)²."""
+    start, end = np.zeros(d), np.zeros(d)
+    start[0], start[-1] = -0.9, 0.15
+    end[0], end[1] = 0.8, 0.7
+
+    def between(a, b):
+        a, b = lift(a), lift(b)
+        return 2 * np.arctan2(np.linalg.norm(a - b), np.linalg.norm(a + b))
+
+    def draw(rng):  # the lower hemisphere is convex
+        x = rng.normal(size=d)
+        return x / np.linalg.norm(x) * rng.uniform(0.1, 0.95)
+
+    return Chart(
+        d,
+        lambda x: (4 / (1 + _square(x)) ** 2)[..., None] * anp.eye(d),
+        lambda v, x: -16 * x * _square(v) / (1 + _square(x)) ** 3,
+        start,
+        end,
+        between,
+        draw,
+    )
+
+
+def half_plane_chart():
+    """Hyperbolic plane of curvature −1: |dx|²/y²."""
+
+    def between(a, b):
+        return np.arccosh(1 + (a - b) @ (a - b) / (2 * a[1] * b[1]))
+
+    return Chart(
+        2,
+        lambda x: (1 / x[..., 1:] ** 2)[..., None] * anp.eye(2),
+        lambda v, x: -2 * _square(v) / x[..., 1:] ** 3 * anp.array([0.0, 1.0]),
+        np.array([-1.0, 0.3]),
+        np.array([1.5, 0.6]),
+        between,
+        lambda rng: np.array([rng.normal(), np.exp(0.6 * rng.normal())]),
+        lambda x: x[..., 1] > 0,
+    )
+
+
+def gauss_chart(k):
+    """Products of k normal distributions, (μ, σ) each: (dμ² + 2dσ²)/σ²."""
+
+    def twice(x):
+        return anp.reshape(anp.stack([x, x], axis=-1), (*anp.shape(x)[:-1], 2 * k))
+
+    def matrix(x):
+        return (twice(1 / x[..., 1::2] ** 2) * anp.array([1.0, 2.0] * k))[..., None] * anp.eye(
+            2 * k
+        )
+
+    def gradient(v, x):
+        pull = -2 * (v[..., ::2] ** 2 + 2 * v[..., 1::2] ** 2) / x[..., 1::2] ** 3
+        return twice(pull) * anp.array([0.0, 1.0] * k)
+
+    def between(a, b):
+        pairs = zip(a.reshape(k, 2), b.reshape(k, 2))
+        return np.sqrt(sum(_gaussian_distance(p[None], q[None], 1, 2) ** 2 for p, q in pairs))
+
+    def draw(rng):
+        return np.stack([0.7 * rng.normal(size=k), np.exp(0.4 * rng.normal(size=k))], 1).reshape(-1)
+
+    start, end = np.array([-1.0, 0.4] * k), np.array([1.0, 0.6] * k)
+    return Chart(
+        2 * k, matrix, gradient, start, end, between, draw, lambda x: (x[..., 1::2] > 0).all(-1)
+    )
+
+
+def spd_chart(n):
+    """Positive definite matrices by their lower triangle: tr(A⁻¹VA⁻¹V)."""
+    rows, cols = np.tril_indices(n)
+    d = len(rows)
+    units = np.zeros((d, n, n))
+    units[np.arange(d), rows, cols] = units[np.arange(d), cols, rows] = 1.0
+
+    def full(x):
+        return anp.tensordot(x, units, axes=1)
+
+    def matrix(x):
+        left = anp.matmul(anp.linalg.inv(full(x))[..., None, :, :], units)
+        right = anp.swapaxes(left, -1, -2)
+        flat = (*anp.shape(x)[:-1], d, n * n)
+        return anp.matmul(anp.reshape(left, flat), anp.swapaxes(anp.reshape(right, flat), -1, -2))
+
+    def gradient(v, x):
+        inverse = np.linalg.inv(full(x))
+        product = inverse @ full(v) @ inverse @ full(v) @ inverse
+        return -2 * np.tensordot(product, units, axes=([-2, -1], [1, 2]))
+
+    def between(a, b):
+        values = eigh(full(b), full(a), eigvals_only=True)
+        return np.sqrt(np.sum(np.log(values) ** 2))
+
+    def draw(rng):
+        turn = np.linalg.qr(rng.normal(size=(n, n)))[0]
+        return ((turn * np.exp(rng.uniform(-1, 1, size=n))) @ turn.T)[rows, cols]
+
+    rng = np.random.default_rng(n)
+    return Chart(d, matrix, gradient, draw(rng), draw(rng), between, draw)
+
+
+def paraboloid_chart(d):
+    """Graph of |x|²: I + 4xxᵀ; every d-dimensional problem lies in a plane through the axis."""
+    turn = np.linalg.qr(np.random.default_rng(d).normal(size=(d, d)))[0]
+    plane = np.eye(2) if d == 2 else turn[:2]
+
+    def draw(rng):
+        x = rng.normal(size=d)
+        return x / np.linalg.norm(x) * rng.uniform(0.1, 1.0)
+
+    return Chart(
+        d,
+        lambda x: anp.eye(d) + 4 * x[..., :, None] * x[..., None, :],
+        lambda v, x: 8 * anp.sum(x * v, axis=-1, keepdims=True) * v,
+        np.array([-1.0, 0.5]) @ plane,
+        np.array([1.0, 0.7]) @ plane,
+        paraboloid_distance,
+        draw,
+    )
+
+
+def paraboloid_distance(a, b):
+    """Distance on the graph of |x|² by Clairaut's relation r²dφ/ds = c.
+
+    With r² = c² + w², ds = √(1+4r²) dw and dφ = c ds/r², smooth up to the least radius, w = 0:
+    the geodesic either passes it (w runs from one radius down and up to the other) or does not.
+    """
+    low, high = sorted([np.linalg.norm(a), np.linalg.norm(b)])
+    left, right = a / np.linalg.norm(a), b / np.linalg.norm(b)
+    angle = 2 * np.arctan2(np.linalg.norm(left - right), np.linalg.norm(left + right))
+    node, weight = np.polynomial.legendre.leggauss(300)
+
+    def integrals(c, radius):
+        top = np.arcsinh(np.sqrt(max(radius**2 - c**2, 0.0)) / c)  # w = c sinh t
+        t = 0.5 * top * (node + 1)
+        square = (c * np.cosh(t)) ** 2
+        ds = 0.5 * top * weight * np.sqrt(1 + 4 * square) * c * np.cosh(t)
+        return np.array([np.sum(c * ds / square), np.sum(ds)])
+
+    sign = -1 if integrals(low, high)[0] > angle else 1
+    c = brentq(
+        lambda c: (integrals(c, high) + sign * integrals(c, low))[0] - angle,
+        1e-9 * low,
+        low,
+        xtol=1e-300,
+        rtol=1e-14,
+    )
+    return (integrals(c, high) + sign * integrals(c, low))[1]
+
+
+# the nine of reference.md, each with its ends, and the means to draw others
+CHARTS = {
+    "sphere2": sphere_chart(2),
+    "sphere20": sphere_chart(20),
+    "half_plane": half_plane_chart(),
+    "gauss1": gauss_chart(1),
+    "gauss10": gauss_chart(10),
+    "spd3": spd_chart(3),
+    "spd5": spd_chart(5),
+    "paraboloid2": paraboloid_chart(2),
+    "paraboloid20": paraboloid_chart(20),
+}
+SMALL_CHARTS = {name: chart for name, chart in CHARTS.items() if chart.dim <= 6}
+DERIVATIVES = ("given", "autograd", "finite differences")
