@@ -1,13 +1,18 @@
-"""Fifty landmarks in the plane: geomnet's geodesic beside jaxgeometry's ``Log``.
+"""Landmarks in the plane: fifty, beside jaxgeometry's ``Log``; two hundred and a thousand alone.
 
 ``python benchmarks/landmarks.py`` makes the peer's environment where it is missing, measures
-both in turn on one thread, checks the answers and writes ``results/landmarks.json``.
+both in turn on one thread, checks the answers and writes ``results/landmarks.json``. The larger
+cases run in processes of their own and go to ``results/landmarks_larger.json`` (``--larger``:
+only these; jaxgeometry is not asked, it took seconds for fifty landmarks to a worse error).
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import math
+import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -16,9 +21,12 @@ from typing import Any
 from common import (
     busy_share,
     environment,
+    peak_megabytes,
     print_table,
     run_with_threads,
+    seconds,
     summary,
+    thread_variables,
     write_json,
 )
 from peer import PeerProcess, peer_python
@@ -44,19 +52,165 @@ SLOW_PEERS = {
 }
 REFERENCE = "compiled"
 
+LARGER: dict[str, dict[str, Any]] = {
+    "200 on the circle, Matérn-5/2, 0.2": {
+        "n": 200,
+        "shape": "circle",
+        "kernel": "Matern52Kernel",
+        "width": 0.2,
+        "n_steps": 20,
+    },
+    "200 in the disc, Gaussian, 0.15": {
+        "n": 200,
+        "shape": "disc",
+        "kernel": "GaussianKernel",
+        "width": 0.15,
+        "n_steps": 40,
+    },
+    "1000 in the disc, Matérn-3/2, 0.2": {
+        "n": 1000,
+        "shape": "disc",
+        "kernel": "Matern32Kernel",
+        "width": 0.2,
+        "n_steps": 20,
+    },
+    "1000 in the disc, Matérn-5/2, 0.2": {
+        "n": 1000,
+        "shape": "disc",
+        "kernel": "Matern52Kernel",
+        "width": 0.2,
+        "n_steps": 20,
+    },
+}
+"""A Gaussian of width 0.2 is singular for 200 points on the circle and for 1000 in the disc."""
 
-def landmarks() -> tuple[Any, Any]:
-    """Fifty points of the unit circle, and where a turn, a stretch and a bend take them."""
+UNREACHED: dict[str, dict[str, Any]] = {
+    "200 on the circle, Gaussian, 0.05": {
+        "n": 200,
+        "shape": "circle",
+        "kernel": "GaussianKernel",
+        "width": 0.05,
+        "n_steps": 20,
+    },
+    "1000 in the disc, Gaussian, 0.08": {
+        "n": 1000,
+        "shape": "disc",
+        "kernel": "GaussianKernel",
+        "width": 0.08,
+        "n_steps": 20,
+    },
+}
+"""Widths scaled to the spacing, a few per cent of the way the points go: asked with --full."""
+
+PATIENCE = 600
+"""Seconds after which a case counts as unreached."""
+
+
+def image(points: Any) -> Any:
+    """Where a turn, a stretch and a bend take points of the plane."""
     import numpy as np
 
-    t = 2 * np.pi * np.arange(50) / 50
-    x, y = np.cos(t), np.sin(t)
+    x, y = points.T
     a = 0.6 * np.exp(-(x**2 + y**2) / 1.5)
     cos, sin = np.cos(a), np.sin(a)
-    target = np.stack(
+    return np.stack(
         [1.3 * (cos * x - sin * y) + 0.2, 0.8 * (sin * x + cos * y) + 0.15 * x**2], axis=1
     )
-    return np.stack([x, y], axis=1), target
+
+
+def landmarks(n: int = 50, shape: str = "circle") -> tuple[Any, Any]:
+    """Points of the unit circle, or spread over the disc along a golden spiral; their images."""
+    import numpy as np
+
+    k = np.arange(n)
+    if shape == "circle":
+        radius, angle = np.ones(n), 2 * np.pi * k / n
+    else:
+        radius, angle = np.sqrt((k + 0.5) / n), np.pi * (1 + np.sqrt(5)) * (k + 0.5)
+    points = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
+    return points, image(points)
+
+
+def solve_larger(
+    n: int, shape: str, kernel: str, width: float, n_steps: int, repeats: int
+) -> dict[str, Any]:
+    """Solve one of the larger cases in this process; the truth is a solve at twice the steps."""
+    import resource
+
+    import geomnet as gn
+
+    x, y = landmarks(n, shape)
+    metric = gn.EnergyMetric(gn.FunctionSpace(x), kernel=getattr(gn, kernel)(width=width))
+    found: list[Any] = []
+
+    def run(steps):
+        found[:] = [gn.geodesic(metric, x, y, n_steps=steps)]
+
+    try:
+        times = [seconds(lambda: run(n_steps)) for _ in range(repeats)]
+    except gn.ConvergenceError as error:
+        return {"failure": str(error)}
+    peak = peak_megabytes(resource.getrusage(resource.RUSAGE_SELF))
+    (geo,) = found
+    run(2 * n_steps)
+    (finer,) = found
+    return {
+        **summary(times),
+        "peak_megabytes": peak,
+        "distance": geo.distance,
+        "error_estimate": geo.error_estimate,
+        "truth": finer.distance,
+        "truth_estimate": finer.error_estimate,
+        "error": abs(geo.distance - finer.distance),
+        "certificate": geo.certificate.as_dict(),
+    }
+
+
+def measure_larger(full: bool) -> list[dict[str, Any]]:
+    """Each larger case in a new process."""
+    rows = []
+    for name, options in {**LARGER, **(UNREACHED if full else {})}.items():
+        print(f"{name} …", flush=True)
+        row = {"what": name, **options, "busy_before": busy_share()}
+        try:
+            answer = subprocess.run(
+                [sys.executable, __file__, "--case", name],
+                check=True,
+                stdout=subprocess.PIPE,
+                text=True,
+                timeout=PATIENCE,
+                env={**os.environ, **thread_variables(1)},
+            )
+            row.update(json.loads(answer.stdout))
+        except subprocess.TimeoutExpired:
+            row["failure"] = f"not done after {PATIENCE} s"
+        rows.append(row)
+    return rows
+
+
+def show_larger(rows: list[dict[str, Any]]) -> None:
+    """Print the larger cases."""
+    head = ["", "steps", "median", "peak memory", "distance", "error", "estimate", "products"]
+    table = []
+    for row in rows:
+        if "failure" in row:
+            table.append([row["what"], str(row["n_steps"]), row["failure"][:60], *[""] * 5])
+            continue
+        table.append(
+            [
+                row["what"],
+                str(row["n_steps"]),
+                f"{row['median']:.2f} s",
+                f"{row['peak_megabytes']:.0f} MB",
+                f"{row['distance']:.7f}",
+                f"{row['error']:.1e}",
+                f"{row['error_estimate']:.1e}",
+                str(row["certificate"]["hessian_products"]),
+            ]
+        )
+    print()
+    print_table(head, table)
+    print("\nThe error is against a solve at twice the steps.")
 
 
 class CountedMethod:
@@ -271,8 +425,20 @@ def main() -> int:
     parser.add_argument(
         "--full", action="store_true", help="also Log in velocity form, over a minute a call"
     )
+    parser.add_argument("--larger", action="store_true", help="only 200 and 1000 landmarks")
+    parser.add_argument("--case", choices=[*LARGER, *UNREACHED], help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     run_with_threads(1)
+    if arguments.case:
+        options = {**LARGER, **UNREACHED}[arguments.case]
+        repeats = 3 if options["n"] < 1000 else 1
+        print(json.dumps(solve_larger(**options, repeats=repeats)))
+        return 0
+    rows = measure_larger(arguments.full)
+    show_larger(rows)
+    write_json("landmarks_larger.json", {"environment": environment(), "rows": rows})
+    if arguments.larger:
+        return 0
     result = measure(arguments)
     show(result)
     write_json("landmarks.json", result)
