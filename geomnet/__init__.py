@@ -26,6 +26,9 @@ if TYPE_CHECKING:
         SingularKernelError,
     )
     from .geodesics import (
+        ArchitectureGeodesic,
+        ArchitectureLagrangian,
+        ArchitectureSQP,
         Certificate,
         Geodesic,
         LogSolver,
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
         Ray,
         SpectralPath,
         StraightLine,
+        fit_geodesic,
         geodesic,
         geodesic_batch,
         hamiltonian_flow,
@@ -97,6 +101,9 @@ _HOMES = {
         "SingularKernelError",
     ),
     "geodesics": (
+        "ArchitectureGeodesic",
+        "ArchitectureLagrangian",
+        "ArchitectureSQP",
         "Certificate",
         "Geodesic",
         "LogSolver",
@@ -106,6 +113,7 @@ _HOMES = {
         "Ray",
         "SpectralPath",
         "StraightLine",
+        "fit_geodesic",
         "geodesic",
         "geodesic_batch",
         "hamiltonian_flow",

@@ -126,3 +126,18 @@ def test_unfit_arguments():
         gn.Action(network, metric, "right")
     with pytest.raises(gn.InputError, match="theta: expected shape"):
         gn.Action(network, metric).value(np.zeros(3))
+
+
+@pytest.mark.parametrize("integrator", INTEGRATORS)
+@pytest.mark.parametrize("field", FIELDS)
+def test_layer_matrices(field, integrator):
+    """Transition, Jacobian and Gram matrix of a layer are those of its products."""
+    theta = parameters(gn.Network(field, 1))[0]
+    step = integrator.linearise(field, POINTS, theta, 0.3)
+    units = np.eye(len(theta))
+    jacobian = np.stack([step.jvp(None, unit).reshape(-1) for unit in units], axis=1)
+    np.testing.assert_allclose(step.jacobian(), jacobian, rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(step.gram(), jacobian @ jacobian.T, rtol=1e-10, atol=1e-12)
+    dx = np.random.default_rng(1).normal(size=POINTS.shape)
+    moved = (step.transition() @ dx[..., None])[..., 0]
+    np.testing.assert_allclose(step.jvp(dx, np.zeros_like(theta)), moved, rtol=1e-10, atol=1e-12)

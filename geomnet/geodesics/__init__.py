@@ -1,9 +1,11 @@
 """Geodesics: the verb, its methods (one file each), results and certificates."""
 
+from .architecture import ArchitectureGeodesic, fit_geodesic
 from .certificate import Certificate
 from .closed_form import StraightLine
 from .geomstats_solver import LogSolver
 from .hamiltonian import hamiltonian_flow
+from .lagrangian import ArchitectureLagrangian
 from .newton import PathNewton
 from .newton_cg import PathNewtonCG
 from .pointwise import PointwiseNewton
@@ -11,8 +13,12 @@ from .rays import Ray, ray
 from .result import Geodesic
 from .solve import geodesic, geodesic_batch
 from .spectral import SpectralPath
+from .sqp import ArchitectureSQP
 
 __all__ = [
+    "ArchitectureGeodesic",
+    "ArchitectureLagrangian",
+    "ArchitectureSQP",
     "Certificate",
     "Geodesic",
     "LogSolver",
@@ -22,6 +28,7 @@ __all__ = [
     "Ray",
     "SpectralPath",
     "StraightLine",
+    "fit_geodesic",
     "geodesic",
     "geodesic_batch",
     "hamiltonian_flow",

@@ -11,6 +11,7 @@ backward sweep: the steps give a covector on every state, the layers pull them b
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -87,9 +88,13 @@ class Action:
 
     def value(self, theta: Any) -> float:
         """E(θ) at parameters (L, p); infinite where the path leaves the metric's domain."""
+        return self.value_and_states(theta)[0]
+
+    def value_and_states(self, theta: Any) -> tuple[float, np.ndarray]:
+        """E(θ), and the states (L+1, n, d) it is the energy of."""
         with np.errstate(over="ignore", invalid="ignore"):
             states = self.network.states(theta, self.points)
-        return self.energy.value(states)
+        return self.energy.value(states), states
 
     def value_and_gradient(self, theta: Any) -> tuple[float, np.ndarray]:
         """E(θ) and ∂E/∂θ, (L, p)."""
@@ -119,17 +124,32 @@ class LinearisedAction:
         self.steps: Steps = action.energy.metric.steps(states[:-1], states[1:])
         self.value = float((len(states) - 1) * self.steps.squared.sum())
 
-    @property
+    @cached_property
     def cotangents(self) -> np.ndarray:
         """∂E/∂φ_l of every state, (L+1, n, d), each step's own change alone."""
-        start, end = self.steps.gradients()
-        cotangents = np.zeros_like(self.network.states)
-        cotangents[:-1] = start
-        cotangents[1:] += end
-        cotangents *= len(start)
-        return cotangents
+        return self._collect(*self.steps.gradients())
 
-    @property
+    @cached_property
     def gradient(self) -> np.ndarray:
         """∂E/∂θ, (L, p)."""
         return self.network.vjp(self.cotangents)
+
+    def state_product(self, dstates: np.ndarray) -> np.ndarray:
+        """Hessian of the energy in the states, times a change of the states, (L+1, n, d)."""
+        return self._collect(*self.steps.hessian_product(dstates[:-1], dstates[1:]))
+
+    def hessian_product(self, dtheta: np.ndarray) -> np.ndarray:
+        """JᵀHJ dθ, (L, p): Gauss–Newton, exact in the metric, the layers taken as linear in θ.
+
+        What is missing is the layers' curvature against the adjoint of the states, which
+        vanishes where the path is a geodesic.
+        """
+        return self.network.vjp(self.state_product(self.network.jvp(dtheta)))
+
+    def _collect(self, to_start: np.ndarray, to_end: np.ndarray) -> np.ndarray:
+        """Covectors on the ends of every step, summed state by state."""
+        total = np.zeros_like(self.network.states)
+        total[:-1] = to_start
+        total[1:] += to_end
+        total *= len(to_start)
+        return total

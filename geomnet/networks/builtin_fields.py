@@ -113,6 +113,18 @@ class _OneHiddenLayer(Field):
             ]
         )
 
+    def init_on(self, points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Draw hidden units that bend at points of the sample, on its scale; A and c are zero.
+
+        W ~ N(0, 4/(dim·s²)) with s² the mean variance of the points, b = −Wx at one of them for
+        each unit: units that differ are what makes layers move the sample in every direction.
+        """
+        d, m = self.dim, self.width
+        scale = max(float(points.std(axis=0).mean()), 1e-300)
+        w = 2 * rng.normal(size=(m, d)) / (np.sqrt(d) * scale)
+        b = -np.sum(w * points[rng.integers(len(points), size=m)], axis=1)
+        return np.concatenate([w.reshape(-1), b, np.zeros(d * m + d)])
+
     def lipschitz(self, theta: np.ndarray) -> float:
         """‖A‖‖W‖, as |σ'| ≤ 1."""
         w, _, a, _ = self.unpack(theta)
@@ -170,6 +182,32 @@ class _LinearisedHiddenLayer(LinearisedField):
         np.sum(cotangent, axis=0, out=to_c)
         return back @ self.w, to_theta
 
+    @cached_property
+    def _signals(self) -> np.ndarray:
+        """∂f_a/∂u_k at every point: A_ak σ'_k, (n, d, m)."""
+        return self.field.times_slope(np.repeat(self.a[None], len(self.x), axis=0), self.h[:, None])
+
+    def jacobian(self) -> np.ndarray:
+        """∂f/∂θ: signals times inputs, layer by layer, (n·d, p)."""
+        n, d = self.x.shape
+        signals, eye = self._signals, np.eye(d)
+        to_w = signals[..., None] * self.x[:, None, None, :]
+        to_a = eye[None, :, :, None] * self.h[:, None, None, :]
+        to_c = np.broadcast_to(eye, (n, d, d))
+        blocks = (to_w, signals, to_a, to_c)
+        return np.concatenate([block.reshape(n * d, -1) for block in blocks], axis=1)
+
+    def gram(self) -> np.ndarray:
+        """Products of inputs times products of signals, of both affine maps; no Jacobian formed."""
+        n, d = self.x.shape
+        signals = self._signals.reshape(n * d, -1)
+        matrix = (signals @ signals.T).reshape(n, d, n, d)
+        matrix *= (self.x @ self.x.T + 1)[:, None, :, None]
+        upper = self.h @ self.h.T + 1
+        for a in range(d):
+            matrix[:, a, :, a] += upper
+        return matrix.reshape(n * d, n * d)
+
 
 @dataclass(frozen=True)
 class TanhField(_OneHiddenLayer):
@@ -202,9 +240,9 @@ class TanhField(_OneHiddenLayer):
     @staticmethod
     def times_slope(v: np.ndarray, h: np.ndarray) -> np.ndarray:
         """Return v − tanh²·v."""
-        square = h * h
-        square *= v
-        v -= square
+        change = h * v
+        change *= h
+        v -= change
         return v
 
 
@@ -237,6 +275,15 @@ class ReLUField(_OneHiddenLayer):
         return v
 
 
+class _LinearisedFeatures(LinearisedField):
+    """A field linear in θ, f = ΨΘ in some order of θ: (∂f/∂θ)(∂f/∂θ)ᵀ = ΨΨᵀ ⊗ I."""
+
+    def gram(self) -> np.ndarray:
+        """ΨΨᵀ ⊗ I_d."""
+        features = self.field.features(self.x)  # type: ignore[attr-defined]
+        return np.kron(features @ features.T, np.eye(self.x.shape[1]))
+
+
 @dataclass(frozen=True)
 class LinearField(Field):
     r"""The field :math:`f(x) = Mx + c`; its flow is affine.
@@ -261,10 +308,18 @@ class LinearField(Field):
         d = self.dim
         return theta[: d * d].reshape(d, d), theta[d * d :]
 
+    def features(self, x: Any) -> Any:
+        """Ψ(x) = (x, 1), (..., n, d+1), in ``autograd.numpy``."""
+        return anp.concatenate([x, anp.ones((*anp.shape(x)[:-1], 1))], axis=-1)
+
     def __call__(self, x: Any, theta: Any) -> Any:
         """Velocities."""
         m, c = self.unpack(theta)
         return anp.dot(x, m.T) + c
+
+    def linearise(self, x: np.ndarray, theta: np.ndarray) -> LinearisedField:
+        """Velocities and derivative."""
+        return _LinearisedFeatures(self, x, theta)
 
     def jvp(
         self, x: np.ndarray, theta: np.ndarray, dx: np.ndarray, dtheta: np.ndarray
@@ -348,6 +403,10 @@ class RandomFeatureField(Field):
     def __call__(self, x: Any, theta: Any) -> Any:
         """Velocities Ψ(x)Θ; θ is Θᵀ (dim, width) in C order."""
         return anp.dot(self.features(x), theta.reshape(self.dim, self.width).T)
+
+    def linearise(self, x: np.ndarray, theta: np.ndarray) -> LinearisedField:
+        """Velocities and derivative."""
+        return _LinearisedFeatures(self, x, theta)
 
     def _feature_slopes(self, x: np.ndarray) -> np.ndarray:
         frequencies, phases = self._waves

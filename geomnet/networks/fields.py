@@ -76,6 +76,10 @@ class Field(ABC):
         """Draw initial parameters of one layer, (p,)."""
         return 0.1 * rng.normal(size=self.n_parameters)
 
+    def init_on(self, points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Draw parameters of one layer for a regression on points (n, d): as :meth:`init`, (p,)."""
+        return self.init(rng)
+
     def lipschitz(self, theta: np.ndarray) -> float | None:
         """Upper bound of the Lipschitz constant of x ↦ f(x, θ); None where none is known."""
         return None
@@ -115,6 +119,17 @@ class LinearisedField:
     def vjp(self, cotangent: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Pull a covector (n, d) back: (to x, (n, d); to θ, (p,))."""
         return self.field.vjp(self.x, self.theta, cotangent)
+
+    def jacobian(self) -> np.ndarray:
+        """∂f/∂θ as a matrix, (n·d, p): a product for each parameter."""
+        units = np.eye(len(self.theta))
+        columns = [self.jvp(None, unit).reshape(-1) for unit in units]
+        return np.stack(columns, axis=1) if columns else np.zeros((self.x.size, 0))
+
+    def gram(self) -> np.ndarray:
+        """(∂f/∂θ)(∂f/∂θ)ᵀ, (n·d, n·d)."""
+        jacobian = self.jacobian()
+        return jacobian @ jacobian.T
 
 
 def _quiet(function: Any, *args: Any) -> Any:

@@ -132,6 +132,35 @@ class LinearisedStep:
             to_theta = change if to_theta is None else to_theta + change
         return to_x, to_theta  # type: ignore[return-value]
 
+    def transition(self) -> np.ndarray:
+        """∂(end)/∂x: a matrix at every point, as points do not interact in a layer, (n, d, d)."""
+        n, d = self.end.shape
+        units = np.eye(d)
+        columns = [self.jvp(np.tile(unit, (n, 1)), None) for unit in units]
+        return np.stack(columns, axis=-1)
+
+    def jacobian(self) -> np.ndarray:
+        """∂(end)/∂θ as a matrix, (n·d, p)."""
+        n, d = self.end.shape
+        jacobians: list[np.ndarray] = []
+        for row, stage in zip(self.integrator.a, self.stages):
+            own = stage.jacobian()
+            moved = self._combine(None, row, jacobians)
+            if moved is not None:
+                slope = np.stack(
+                    [stage.jvp(np.tile(unit, (n, 1)), None) for unit in np.eye(d)], axis=-1
+                )
+                own = own + (slope @ moved.reshape(n, d, -1)).reshape(n * d, -1)
+            jacobians.append(own)
+        return self._combine(None, self.integrator.b, jacobians)
+
+    def gram(self) -> np.ndarray:
+        """(∂(end)/∂θ)(∂(end)/∂θ)ᵀ, (n·d, n·d)."""
+        if len(self.stages) == 1:
+            return (self.h * self.integrator.b[0]) ** 2 * self.stages[0].gram()
+        jacobian = self.jacobian()
+        return jacobian @ jacobian.T
+
 
 @dataclass(frozen=True)
 class Euler(Integrator):
