@@ -414,3 +414,26 @@ CHARTS = {
 }
 SMALL_CHARTS = {name: chart for name, chart in CHARTS.items() if chart.dim <= 6}
 DERIVATIVES = ("given", "autograd", "finite differences")
+
+
+def tangled_chart():
+    """No symmetry at all: 1.5 I + BBᵀ with B_ij = sin(w_ij·x + b_ij); distances are not known."""
+    rng = np.random.default_rng(7)
+    w, b = 0.8 * rng.normal(size=(3, 3, 3)), rng.normal(size=(3, 3))
+
+    def angles(x):
+        return anp.tensordot(x, w, axes=([-1], [2])) + b
+
+    def matrix(x):
+        root = anp.sin(angles(x))
+        return 1.5 * anp.eye(3) + anp.matmul(root, anp.swapaxes(root, -1, -2))
+
+    def gradient(v, x):
+        image = np.einsum("...ij,...i->...j", np.sin(angles(x)), v)
+        return 2 * np.einsum("...j,...i,...ij,ijk->...k", image, v, np.cos(angles(x)), w)
+
+    start, end = np.array([-0.8, 0.3, 0.5]), np.array([0.9, -0.2, 1.1])
+    return Chart(3, matrix, gradient, start, end, None, lambda rng: rng.normal(size=3))
+
+
+ALL_CHARTS = {**CHARTS, "tangled": tangled_chart()}

@@ -10,7 +10,7 @@ from itertools import product
 import autograd
 import autograd.numpy as anp
 import numpy as np
-from scipy.integrate import quad, solve_ivp
+from scipy.integrate import quad, solve_bvp, solve_ivp
 from scipy.optimize import minimize
 
 import geomnet as gn
@@ -331,3 +331,98 @@ def hamiltonian_flow(metric, point, momentum):
 def line_length(speed, start, end):
     """Length of an interval of the line whose unit vectors have the given lengths."""
     return quad(speed, start, end, epsabs=1e-13, epsrel=1e-13, limit=400)[0]
+
+
+# -- charts -----------------------------------------------------------------------------------
+
+
+def chart_energy(matrix, path):
+    """Path energy by the midpoint rule, N Σ uᵀG(m)u, step by step; in autograd.numpy."""
+    total, count = 0.0, len(path) - 1
+    for k in range(count):
+        u, m = path[k + 1] - path[k], 0.5 * (path[k] + path[k + 1])
+        total = total + anp.dot(u, anp.dot(matrix(m[None])[0], u))
+    return count * total
+
+
+def chordal_energy(immersion, path):
+    """Path energy by chords, N Σ |f(x_{k+1}) − f(x_k)|²; in autograd.numpy."""
+    images = immersion(path)
+    return (len(path) - 1) * anp.sum((images[1:] - images[:-1]) ** 2)
+
+
+def interior_derivatives(energy, path):
+    """Gradient (N−1, d) and dense Hessian ((N−1)d, (N−1)d) in the interior states, by autograd."""
+    shape = path[1:-1].shape
+
+    def of_interior(z):
+        z = anp.reshape(z, shape)
+        return energy(anp.concatenate([path[:1], z, path[-1:]]))
+
+    z = path[1:-1].ravel()
+    return autograd.grad(of_interior)(z).reshape(shape), autograd.hessian(of_interior)(z)
+
+
+def form_derivatives(matrix, v, x):
+    """G, C = ∂²h/∂x∂v and A = ∂²h/∂x∂x of h = vᵀG(x)v at one point, by autograd."""
+    d = len(x)
+
+    def form(both):
+        return anp.dot(both[d:], anp.dot(matrix(both[None, :d])[0], both[d:]))
+
+    hessian = autograd.hessian(form)(np.concatenate([x, v]))
+    return 0.5 * hessian[d:, d:], hessian[:d, d:], hessian[:d, :d]
+
+
+def polynomial_path(start, end, coefficients):
+    """The path (1−t)a + tb + Σ c_j∫√(2j+1)P_j as numpy's own polynomials, one a coordinate."""
+    paths = []
+    for i in range(len(start)):
+        path = np.polynomial.Polynomial([start[i], end[i] - start[i]])
+        for j, c in enumerate(coefficients[:, i], start=1):
+            shifted = np.polynomial.Legendre.basis(j, domain=[0, 1])
+            term = shifted.convert(kind=np.polynomial.Polynomial).integ()
+            path = path + c * np.sqrt(2 * j + 1) * (term - term(0.0))
+        paths.append(path)
+    return paths
+
+
+def polynomial_energy(matrix, start, end, coefficients):
+    """∫ẋᵀG(x)ẋ dt of such a path, by adaptive quadrature."""
+    paths = polynomial_path(start, end, coefficients)
+    slopes = [p.deriv() for p in paths]
+
+    def speed(t):
+        v = np.array([p(t) for p in slopes])
+        return v @ matrix(np.array([[p(t) for p in paths]]))[0] @ v
+
+    return quad(speed, 0, 1, epsabs=0, epsrel=1e-12, limit=200)[0]
+
+
+def geodesic_by_collocation(matrix, start, end):
+    """Distance and initial velocity by scipy's solve_bvp on the geodesic equation.
+
+    Gẍ = ½∂_x(ẋᵀGẋ) − (∂_ẋG)ẋ, with the derivatives of G by differences of fourth order.
+    """
+    d = len(start)
+
+    def field(_, both):
+        x, v = both[:d].T, both[d:].T
+        change = [central_difference(matrix, x, np.eye(d)[c]) for c in range(d)]
+        force = 0.5 * np.einsum("ka,ckab,kb->kc", v, change, v)
+        force -= np.einsum("ckab,kb,kc->ka", change, v, v)
+        return np.concatenate([v.T, np.linalg.solve(matrix(x), force[..., None])[..., 0].T])
+
+    times = np.linspace(0, 1, 21)
+    line = start[:, None] + (end - start)[:, None] * times
+    found = solve_bvp(
+        field,
+        lambda left, right: np.concatenate([left[:d] - start, right[:d] - end]),
+        times,
+        np.concatenate([line, np.tile((end - start)[:, None], (1, 21))]),
+        tol=1e-8,
+        max_nodes=20000,
+    )
+    assert found.success
+    velocity = found.y[d:, 0]
+    return np.sqrt(velocity @ matrix(start[None])[0] @ velocity), velocity
