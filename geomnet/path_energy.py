@@ -94,6 +94,16 @@ class Steps(ABC):
             yy[:, :, j] = self.hessian_product(still, unit)[1].reshape(-1, size)
         return xx, xy, yy
 
+    def along_path(self) -> np.ndarray:
+        """Gradient at the states between consecutive steps, ∂s_k/∂y + ∂s_{k+1}/∂x, (k−1, n, d)."""
+        start, end = self.gradients()
+        return end[:-1] + start[1:]
+
+    def blocks_along_path(self) -> tuple[np.ndarray, np.ndarray]:
+        """Hessian of consecutive steps: on the diagonal (k−1, D, D), above it (k−2, D, D)."""
+        xx, xy, yy = self.blocks()
+        return yy[:-1] + xx[1:], xy[1:-1]
+
     def frozen(self) -> np.ndarray:
         """Hessian of every squared step in its difference, the metric held fixed: 2G, (k, D, D).
 
@@ -314,14 +324,9 @@ class LinearisedPath:
         return np.sqrt(np.maximum(self.steps.squared, 0.0))
 
     @cached_property
-    def _gradients(self) -> tuple[np.ndarray, np.ndarray]:
-        return self.steps.gradients()
-
-    @cached_property
     def gradient(self) -> np.ndarray:
         """∂E/∂Z at the interior states, (N−1, n, d)."""
-        start, end = self._gradients
-        return self.n_steps * (end[:-1] + start[1:])
+        return self.n_steps * self.steps.along_path()
 
     @cached_property
     def smoothed_gradient(self) -> np.ndarray:
@@ -354,7 +359,7 @@ class LinearisedPath:
     @property
     def initial_momentum(self) -> np.ndarray:
         """−½∂E/∂Z_0: the discrete path's momentum at its start (order 2), (n, d)."""
-        return -0.5 * self.n_steps * self._gradients[0][0]
+        return -0.5 * self.n_steps * self.steps.gradients()[0][0]
 
     def hessian_product(self, direction: np.ndarray) -> np.ndarray:
         """Exact Hessian of E times a direction, (N−1, n, d)."""

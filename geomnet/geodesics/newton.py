@@ -103,9 +103,8 @@ class PathNewton(PathMethod):
 
 def hessian(state: LinearisedPath) -> tuple[np.ndarray, np.ndarray]:
     """Blocks of the energy's Hessian: on the diagonal (N−1, D, D), and above it (N−2, D, D)."""
-    xx, xy, yy = state.steps.blocks()
-    n = state.n_steps
-    return n * (yy[:-1] + xx[1:]), n * xy[1:-1]
+    diagonal, above = state.steps.blocks_along_path()
+    return state.n_steps * diagonal, state.n_steps * above
 
 
 def stiffness(state: LinearisedPath) -> tuple[np.ndarray, np.ndarray]:

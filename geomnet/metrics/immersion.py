@@ -146,6 +146,19 @@ class ImmersionMetric(Metric):
         found = autograd.grad(pulled)(np.zeros(np.shape(images)))
         return anp.reshape(found, (*shape[:-1], -1))
 
+    def jacobian(self, points: np.ndarray) -> np.ndarray:
+        """J at points (k, d) by central differences, good to ten digits: (k, D, d)."""
+        shifted, width = _shifted(points)
+        images = self(shifted).reshape(2, *width.shape[:2], -1)
+        return np.moveaxis((images[0] - images[1]) / width, 0, -1)
+
+    def sharp(self, cotangent_vec: Any, base_point: Any) -> np.ndarray:
+        """(JᵀJ)⁻¹p, (..., d)."""
+        p, base = np.broadcast_arrays(cotangent_vec, base_point)
+        jacobians = self.jacobian(np.asarray(base, dtype=np.float64).reshape(-1, p.shape[-1]))
+        gram = np.swapaxes(jacobians, 1, 2) @ jacobians
+        return np.linalg.solve(gram, p.reshape(-1, p.shape[-1], 1)).reshape(p.shape)
+
     def squared_step(self, start: np.ndarray, end: np.ndarray) -> np.ndarray:
         """Squared chords |f(end) − f(start)|², (k,)."""
         return np.sum((self(end) - self(start)) ** 2, axis=-1)
@@ -165,56 +178,83 @@ class ImmersionMetric(Metric):
 
 
 class _Chords(Steps):
-    """Squared chords of an immersion between the states of a path."""
+    """Squared chords of an immersion between the states of a path.
+
+    Where each step begins at the end of the one before, images and Jacobians of the states between
+    are computed once, and what chords pull back there is one covector, 2(Δ_k − Δ_{k+1}).
+    """
 
     def __init__(self, metric: ImmersionMetric, start: np.ndarray, end: np.ndarray) -> None:
         self.metric, self.start, self.end = metric, start, end
-        images = metric(np.concatenate([start, end]))
-        self.chord = images[len(start) :] - images[: len(start)]
+        self.joined = np.array_equal(start[1:], end[:-1])
+        if self.joined:
+            self.nodes = np.concatenate([start, end[-1:]])
+            self.chord = np.diff(metric(self.nodes), axis=0)
+        else:
+            self.nodes = np.concatenate([start, end])
+            images = metric(self.nodes)
+            self.chord = images[len(start) :] - images[: len(start)]
         self.squared = np.sum(self.chord**2, axis=-1)
 
-    @cached_property
-    def _gradients(self) -> tuple[np.ndarray, np.ndarray]:
+    def gradients(self) -> tuple[np.ndarray, np.ndarray]:
+        """−2J(x)ᵀΔ and 2J(y)ᵀΔ with the chord Δ."""
         both = np.concatenate([self.start, self.end])
         back = self.metric.pull_back(both, np.concatenate([self.chord, self.chord]))
         return -2 * back[: len(self.start)], 2 * back[len(self.start) :]
 
-    def gradients(self) -> tuple[np.ndarray, np.ndarray]:
-        """−2J(x)ᵀΔ and 2J(y)ᵀΔ with the chord Δ."""
-        return self._gradients
+    def along_path(self) -> np.ndarray:
+        """Gradient at the states between steps, 2Jᵀ(Δ_k − Δ_{k+1})."""
+        if not self.joined:
+            return super().along_path()
+        return 2 * self.metric.pull_back(self.nodes[1:-1], self.chord[:-1] - self.chord[1:])
 
     @cached_property
-    def _second(self) -> tuple[np.ndarray, np.ndarray]:
-        """Jacobians (2k, D, d) and Δ·∂²f (2k, d, d), at starts, then ends, by differences."""
-        both = np.concatenate([self.start, self.end])
-        count, d = both.shape
-        size = np.abs(both)
-        steps = SLOPE * np.maximum(size, 0.01 * size.max() or 1.0)
-        moves = np.eye(d)[:, None, :] * steps
-        shifted = np.concatenate([both + moves, both - moves]).reshape(-1, d)
-        images = self.metric(shifted).reshape(2, d, count, -1)
-        covectors = np.tile(self.chord, (4 * d, 1))
-        pulled = self.metric.pull_back(shifted, covectors).reshape(2, d, count, d)
-        width = 2 * steps.T[:, :, None]
-        jacobians = np.moveaxis((images[0] - images[1]) / width, 0, -1)
+    def _jacobians(self) -> np.ndarray:
+        """Jacobians at all nodes, (·, D, d)."""
+        return self.metric.jacobian(self.nodes)
+
+    @cached_property
+    def _ends(self) -> tuple[np.ndarray, np.ndarray]:
+        """Jacobians at starts and at ends, each (k, D, d)."""
+        count = len(self.start)
+        jacobians = self._jacobians
+        return jacobians[:count], jacobians[1:] if self.joined else jacobians[count:]
+
+    def _bends(self, points: np.ndarray, covectors: np.ndarray) -> np.ndarray:
+        """w·∂²f, (·, d, d), by central differences of the pullback."""
+        shifted, width = _shifted(points)
+        tiled = np.tile(covectors, (2 * points.shape[1], 1))
+        pulled = self.metric.pull_back(shifted, tiled).reshape(2, *width.shape[:2], -1)
         bends = np.moveaxis((pulled[0] - pulled[1]) / width, 0, -1)
-        return jacobians, 0.5 * (bends + np.swapaxes(bends, 1, 2))
+        return 0.5 * (bends + np.swapaxes(bends, 1, 2))
 
     @cached_property
     def _blocks(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        jacobians, bends = self._second
-        k = len(self.start)
-        at_x, at_y = jacobians[:k], jacobians[k:]
+        at_x, at_y = self._ends
         across = np.swapaxes(at_x, 1, 2)
         return (
-            2 * (across @ at_x - bends[:k]),
+            2 * (across @ at_x - self._bends(self.start, self.chord)),
             -2 * across @ at_y,
-            2 * (np.swapaxes(at_y, 1, 2) @ at_y + bends[k:]),
+            2 * (np.swapaxes(at_y, 1, 2) @ at_y + self._bends(self.end, self.chord)),
         )
 
     def blocks(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """2J(x)ᵀJ(x) − 2Δ·∂²f(x), −2J(x)ᵀJ(y), 2J(y)ᵀJ(y) + 2Δ·∂²f(y)."""
         return self._blocks
+
+    @cached_property
+    def _along(self) -> tuple[np.ndarray, np.ndarray]:
+        jacobians = self._jacobians
+        across = np.swapaxes(jacobians, 1, 2)
+        bends = self._bends(self.nodes[1:-1], self.chord[:-1] - self.chord[1:])
+        return (
+            4 * across[1:-1] @ jacobians[1:-1] + 2 * bends,
+            -2 * across[1:-2] @ jacobians[2:-1],
+        )
+
+    def blocks_along_path(self) -> tuple[np.ndarray, np.ndarray]:
+        """4JᵀJ + 2(Δ_k − Δ_{k+1})·∂²f on the diagonal, −2JᵀJ' above it."""
+        return self._along if self.joined else super().blocks_along_path()
 
     def hessian_product(self, dx: np.ndarray, dy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Products with the blocks."""
@@ -224,9 +264,8 @@ class _Chords(Steps):
 
     def frozen(self) -> np.ndarray:
         """2JᵀJ, the mean of both ends: positive definite wherever f is an immersion."""
-        jacobians = self._second[0]
-        gram = np.swapaxes(jacobians, 1, 2) @ jacobians
-        return gram[: len(self.start)] + gram[len(self.start) :]
+        at_x, at_y = self._ends
+        return np.swapaxes(at_x, 1, 2) @ at_x + np.swapaxes(at_y, 1, 2) @ at_y
 
     @cached_property
     def _cometrics(self) -> np.ndarray:
@@ -247,3 +286,13 @@ class _Chords(Steps):
     def solve_sharp_sum(self, r: np.ndarray) -> np.ndarray:
         """Solve with the summed cometrics."""
         return cho_solve(cho_factor(self._cometrics.sum(axis=0)), r)
+
+
+def _shifted(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Points moved forth and back along every axis, (2d·k, d), and how far apart, (d, k, 1)."""
+    d = points.shape[1]
+    size = np.abs(points)
+    steps = SLOPE * np.maximum(size, 0.01 * size.max() or 1.0)
+    moves = np.eye(d)[:, None, :] * steps
+    shifted = np.concatenate([points + moves, points - moves]).reshape(-1, d)
+    return shifted, 2 * steps.T[:, :, None]
