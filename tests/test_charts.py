@@ -22,7 +22,7 @@ each_small = pytest.mark.parametrize(
 each_source = pytest.mark.parametrize("derivatives", DERIVATIVES)
 
 # how many digits of a second derivative each source leaves
-DIGITS = {"given": 1e-8, "autograd": 1e-8, "finite differences": 3e-6}
+DIGITS = {"given": 1e-8, "autograd": 1e-8, "finite differences": 3e-5}
 
 
 def places(chart, count=4, seed=3):
@@ -165,7 +165,7 @@ def test_block_hessians_are_the_dense_one(chart, derivatives):
         lambda p: oracles.chart_energy(chart.matrix, p), path
     )
     assert state.energy == pytest.approx(oracles.chart_energy(chart.matrix, path), rel=1e-13)
-    assert gap(state.gradient, gradient) < 1e-2 * DIGITS[derivatives]
+    assert gap(state.gradient, gradient) < 1e-3 * DIGITS[derivatives]
     assert gap(full_hessian(state), hessian) < DIGITS[derivatives]
 
 
@@ -335,7 +335,7 @@ def square(factor):
         (
             square(lambda t: anp.sqrt(t**2 - 0.1)),
             gn.DomainError,
-            r"^metric_matrix: NaN or infinite at x = \[-?0\.[0-3]",
+            r"metric_matrix: NaN or infinite at x = \[-?0\.[0-3]",
         ),
         (lambda x: anp.eye(3) * x[..., :1, None], gn.InputError, r"\(k, 2\).*got \(3, 3\)"),
         (lambda x: x, gn.InputError, r"\(k, 2, 2\).*got \(2,\) for one point"),
@@ -363,6 +363,23 @@ def test_bad_gradients_are_named(gradient, error, message):
 
 
 @pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda v, x: 1.1 * CHARTS["sphere2"].gradient(v, x),
+        lambda v, x: -CHARTS["sphere2"].gradient(v, x),
+        lambda v, x: CHARTS["sphere2"].gradient(x, v),
+        lambda v, x: 0.0 * v,
+    ],
+    ids=["too large", "of the other sign", "swapped", "zero"],
+)
+@pytest.mark.parametrize("method", [None, gn.PathNewton()])
+def test_a_wrong_gradient_is_never_a_silent_wrong_length(wrong, method):
+    metric = gn.ChartMetric(CHARTS["sphere2"].matrix, 2, wrong)
+    with pytest.raises(gn.InputError, match=r"^quadratic_gradient: .*differs from"):
+        gn.geodesic(metric, START, END, method=method)
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (("G", 2), r"^metric_matrix: expected a function, got 'G'"),
@@ -377,6 +394,13 @@ def test_bad_arguments_are_named(arguments, message):
         gn.ChartMetric(*arguments)
     with pytest.raises(gn.InputError, match=r"^domain: expected a function"):
         gn.ChartMetric(bowl, 2, domain="x > 0")
+
+
+@pytest.mark.parametrize("domain", [lambda x: True, lambda x: x > 0, lambda x: x[:1, 0] > -9])
+def test_a_domain_of_the_wrong_shape_is_named(domain):
+    metric = gn.ChartMetric(CHARTS["half_plane"].matrix, 2, domain=domain)
+    with pytest.raises(gn.InputError, match=r"domain: for points of shape \(\d+, 2\)"):
+        gn.geodesic(metric, [0.0, 1.0], [1.0, 1.0])
 
 
 @pytest.mark.parametrize(
