@@ -40,8 +40,13 @@ class _OneHiddenLayer(Field):
 
     @staticmethod
     @abstractmethod
-    def times_slope(v: np.ndarray, h: np.ndarray) -> np.ndarray:
-        """σ'(u)·v from h = σ(u), written over v."""
+    def activate(u: np.ndarray) -> None:
+        """Write σ(u) over u."""
+
+    @staticmethod
+    @abstractmethod
+    def times_slope(v: np.ndarray, h: np.ndarray, spare: np.ndarray | None = None) -> np.ndarray:
+        """σ'(u)·v from h = σ(u), written over v; `spare` is room for one array like v."""
 
     @property
     def n_parameters(self) -> int:
@@ -93,9 +98,13 @@ class _OneHiddenLayer(Field):
         )
         return back @ w, to_theta
 
-    def linearise(self, x: np.ndarray, theta: np.ndarray) -> LinearisedField:
+    def linearise(self, x: np.ndarray, theta: np.ndarray, workspace: Any = None) -> LinearisedField:
         """Velocities and derivative, the hidden activations kept."""
-        return _LinearisedHiddenLayer(self, x, theta)
+        return _LinearisedHiddenLayer(self, x, theta, workspace or self.workspace(len(x), 1))
+
+    def workspace(self, n: int, count: int) -> _Workspace:
+        """Memory for the hidden activations."""
+        return _Workspace(n, self.width, count)
 
     def init(self, rng: np.random.Generator) -> np.ndarray:
         """Draw W ~ N(0, gain²/dim), A ~ N(0, 0.01/width), biases zero.
@@ -139,45 +148,67 @@ class _OneHiddenLayer(Field):
         return np.concatenate([w.reshape(-1), b, (a * (bound / size)).reshape(-1), c])
 
 
-class _LinearisedHiddenLayer(LinearisedField):
-    """A σ(Wx + b) + c at one (x, θ), with h = σ(Wx + b) kept.
+class _Workspace:
+    """Hidden activations of many layers in one array, and two more to compute with.
 
-    Large temporaries cost more than the arithmetic here, so everything is in place.
+    Fresh arrays of this size cost more in page faults than the arithmetic on them; one large
+    array has large pages.
     """
+
+    def __init__(self, n: int, width: int, count: int) -> None:
+        self._memory = np.empty((count + 2, n, width))
+        self._taken = 0
+        self.scratch = self._memory[-2], self._memory[-1]
+
+    def take(self) -> np.ndarray:
+        """Return the next array to keep, (n, width)."""
+        self._taken += 1
+        return self._memory[self._taken - 1]
+
+
+class _LinearisedHiddenLayer(LinearisedField):
+    """A σ(Wx + b) + c at one (x, θ), with h = σ(Wx + b) kept."""
 
     field: _OneHiddenLayer
 
-    def __init__(self, field: _OneHiddenLayer, x: np.ndarray, theta: np.ndarray) -> None:
+    def __init__(
+        self, field: _OneHiddenLayer, x: np.ndarray, theta: np.ndarray, workspace: _Workspace
+    ) -> None:
         self.field, self.x, self.theta = field, x, theta
         self.w, b, self.a, c = field.unpack(theta)
-        u = x @ self.w.T
-        u += b
-        self.h = field.activation(u)
+        self.h, self._scratch = workspace.take(), workspace.scratch
+        np.matmul(x, self.w.T, out=self.h)
+        self.h += b
+        field.activate(self.h)
         self.value = self.h @ self.a.T
         self.value += c
 
     def jvp(self, dx: np.ndarray | None, dtheta: np.ndarray | None) -> np.ndarray:
         """A(σ'·(W dx + dW x + db)) + dA h + dc."""
+        du, spare = self._scratch
         if dtheta is None:
             assert dx is not None
-            return self.field.times_slope(dx @ self.w.T, self.h) @ self.a.T
+            np.matmul(dx, self.w.T, out=du)
+            return self.field.times_slope(du, self.h, spare) @ self.a.T
         dw, db, da, dc = self.field.unpack(dtheta)
-        du = self.x @ dw.T
+        np.matmul(self.x, dw.T, out=du)
         du += db
         if dx is not None:
-            du += dx @ self.w.T
-        out = self.field.times_slope(du, self.h) @ self.a.T
+            du += np.matmul(dx, self.w.T, out=spare)
+        out = self.field.times_slope(du, self.h, spare) @ self.a.T
         out += self.h @ da.T
         out += dc
         return out
 
     def vjp(self, cotangent: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Pull back through A, σ' and W."""
-        back = self.field.times_slope(cotangent @ self.a, self.h)
+        back, spare = self._scratch
+        np.matmul(cotangent, self.a, out=back)
+        self.field.times_slope(back, self.h, spare)
         to_theta = np.empty(self.field.n_parameters)
         to_w, to_b, to_a, to_c = self.field.unpack(to_theta)
         to_w[:] = (self.x.T @ back).T  # a tall thin matrix is the faster one to transpose
-        np.sum(back, axis=0, out=to_b)
+        np.matmul(np.ones(len(back)), back, out=to_b)
         np.matmul(cotangent.T, self.h, out=to_a)
         np.sum(cotangent, axis=0, out=to_c)
         return back @ self.w, to_theta
@@ -238,9 +269,14 @@ class TanhField(_OneHiddenLayer):
         return 1.0 - h * h
 
     @staticmethod
-    def times_slope(v: np.ndarray, h: np.ndarray) -> np.ndarray:
+    def activate(u: np.ndarray) -> None:
+        """Write tanh(u) over u."""
+        np.tanh(u, out=u)
+
+    @staticmethod
+    def times_slope(v: np.ndarray, h: np.ndarray, spare: np.ndarray | None = None) -> np.ndarray:
         """Return v − tanh²·v."""
-        change = h * v
+        change = np.multiply(h, v, out=spare)
         change *= h
         v -= change
         return v
@@ -269,7 +305,12 @@ class ReLUField(_OneHiddenLayer):
         return (u > 0).astype(np.float64)
 
     @staticmethod
-    def times_slope(v: np.ndarray, h: np.ndarray) -> np.ndarray:
+    def activate(u: np.ndarray) -> None:
+        """Write max(u, 0) over u."""
+        np.maximum(u, 0.0, out=u)
+
+    @staticmethod
+    def times_slope(v: np.ndarray, h: np.ndarray, spare: np.ndarray | None = None) -> np.ndarray:
         """Return v where h > 0."""
         v *= h > 0
         return v
@@ -317,7 +358,7 @@ class LinearField(Field):
         m, c = self.unpack(theta)
         return anp.dot(x, m.T) + c
 
-    def linearise(self, x: np.ndarray, theta: np.ndarray) -> LinearisedField:
+    def linearise(self, x: np.ndarray, theta: np.ndarray, workspace: Any = None) -> LinearisedField:
         """Velocities and derivative."""
         return _LinearisedFeatures(self, x, theta)
 
@@ -404,7 +445,7 @@ class RandomFeatureField(Field):
         """Velocities Ψ(x)Θ; θ is Θᵀ (dim, width) in C order."""
         return anp.dot(self.features(x), theta.reshape(self.dim, self.width).T)
 
-    def linearise(self, x: np.ndarray, theta: np.ndarray) -> LinearisedField:
+    def linearise(self, x: np.ndarray, theta: np.ndarray, workspace: Any = None) -> LinearisedField:
         """Velocities and derivative."""
         return _LinearisedFeatures(self, x, theta)
 

@@ -68,9 +68,16 @@ class Field(ABC):
             _quiet(autograd.grad(lambda theta: anp.sum(self(x, theta) * cotangent)), theta),
         )
 
-    def linearise(self, x: np.ndarray, theta: np.ndarray) -> LinearisedField:
-        """Velocities at (x, θ), with their derivative there."""
+    def linearise(self, x: np.ndarray, theta: np.ndarray, workspace: Any = None) -> LinearisedField:
+        """Velocities at (x, θ), with their derivative there.
+
+        Of many linearisations those after the first are faster in a common :meth:`workspace`.
+        """
         return LinearisedField(self, x, theta)
+
+    def workspace(self, n: int, count: int) -> Any:
+        """Memory for `count` linearisations on n points, taken at once; None where none is kept."""
+        return None
 
     def init(self, rng: np.random.Generator) -> np.ndarray:
         """Draw initial parameters of one layer, (p,)."""

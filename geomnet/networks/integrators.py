@@ -79,9 +79,11 @@ class Integrator:
             to_theta += change
         return to_x, to_theta
 
-    def linearise(self, field: Field, x: np.ndarray, theta: np.ndarray, h: float) -> LinearisedStep:
+    def linearise(
+        self, field: Field, x: np.ndarray, theta: np.ndarray, h: float, workspace: Any = None
+    ) -> LinearisedStep:
         """State after one layer, with its derivative in (x, θ)."""
-        return LinearisedStep(self, field, x, theta, h)
+        return LinearisedStep(self, field, x, theta, h, workspace)
 
 
 class LinearisedStep:
@@ -91,13 +93,20 @@ class LinearisedStep:
     """
 
     def __init__(
-        self, integrator: Integrator, field: Field, x: np.ndarray, theta: np.ndarray, h: float
+        self,
+        integrator: Integrator,
+        field: Field,
+        x: np.ndarray,
+        theta: np.ndarray,
+        h: float,
+        workspace: Any = None,
     ) -> None:
         self.integrator, self.h = integrator, h
         self.stages: list[LinearisedField] = []
         for row in integrator.a:
             rates = [stage.value for stage in self.stages]
-            self.stages.append(field.linearise(self._combine(x, row, rates), theta))
+            start = self._combine(x, row, rates)
+            self.stages.append(field.linearise(start, theta, workspace))
         self.end = self._combine(x, integrator.b, [stage.value for stage in self.stages])
         """State after the layer, (n, d)."""
 

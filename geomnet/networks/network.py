@@ -216,9 +216,11 @@ class LinearisedNetwork:
         self.states = np.empty((network.depth + 1, *points.shape))
         """States after every layer, the input first, (L+1, n, d)."""
         self.states[0] = points
+        stages = network.depth * len(network.integrator.a)
+        workspace = network.field.workspace(len(points), stages)
         for index, layer in enumerate(theta):
             step = network.integrator.linearise(
-                network.field, self.states[index], layer, 1 / network.depth
+                network.field, self.states[index], layer, 1 / network.depth, workspace
             )
             self.layers.append(step)
             self.states[index + 1] = step.end
