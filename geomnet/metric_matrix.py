@@ -70,6 +70,7 @@ class MetricMatrix:
         self.autodiff = autodiff
         self._batched: bool | None = None
         self._broadcasts = True
+        self._compared = gradient is None
         self._differentiable: bool | None = None if autodiff else False
 
     # -- the matrix ---------------------------------------------------------------------------
@@ -78,6 +79,11 @@ class MetricMatrix:
         """Matrices at points (k, d), finite and symmetric: (k, d, d)."""
         if self.domain is not None:
             inside = np.asarray(self.domain(points), dtype=bool)
+            if inside.shape != (len(points),):
+                raise InputError(
+                    f"domain: for points of shape {points.shape} it must return ({len(points)},) "
+                    f"booleans, got shape {inside.shape}"
+                )
             if not inside.all():
                 raise DomainError(f"{_at(points, ~inside)} lies outside the chart's domain")
         with np.errstate(all="ignore"):
@@ -165,6 +171,9 @@ class MetricMatrix:
     def _given(self, v: np.ndarray, points: np.ndarray) -> np.ndarray:
         """The user's q; where its arguments do not broadcast, points are repeated for it."""
         assert self.gradient is not None
+        if not self._compared:
+            self._compared = True
+            self._compare(points)
         if v.ndim > 2 and self._broadcasts:
             try:
                 q = np.asarray(self.gradient(v, points[None]))
@@ -182,6 +191,23 @@ class MetricMatrix:
                 f"got {q.shape}"
             )
         return q.reshape(v.shape)
+
+    def _compare(self, points: np.ndarray) -> None:
+        """Hold the user's q against differences, once: a wrong one gives wrong geodesics.
+
+        At three points, all of which must disagree: at a kink of the metric even a right one does.
+        """
+        points = points.reshape(-1, self.dim)
+        points = points[np.linspace(0, len(points) - 1, 3).astype(int)]
+        v = np.random.default_rng(0).normal(size=points.shape)
+        found, expected = self._given(v, points), self._by_differences(v, points)
+        scale = np.abs(expected).max(axis=1) + np.abs(self.raw(points)).max(axis=(1, 2))
+        error = np.abs(found - expected).max(axis=1) / scale
+        if np.isfinite(error).all() and (error > 1e-4).all():
+            raise InputError(
+                f"quadratic_gradient: at {_at(points, 0)} it differs from ∂_x(vᵀG(x)v) by "
+                f"{error[0]:.1g} of its size; it takes (v, base_point), in this order"
+            )
 
     def _by_autograd(self, v: np.ndarray, points: np.ndarray) -> np.ndarray:
         return _quiet_gradient(

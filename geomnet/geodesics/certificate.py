@@ -106,7 +106,8 @@ def richardson(lengths: list[float]) -> tuple[float, float, float | None, bool]:
         The Richardson value of the last two.
     error_estimate : float
         Difference to the Richardson value of the first two, in the regime of order 2 about 15
-        times the error; outside of it four times the larger of both changes.
+        times the error, and no less than the square of the last change (relative to the length),
+        as both values may err alike; outside of it four times the larger of both changes.
     observed_order : float or None
     settled : bool
         Whether the changes are those of order 2, or rounding. Where they are not, what is left
@@ -123,6 +124,8 @@ def richardson(lengths: list[float]) -> tuple[float, float, float | None, bool]:
     if abs(last) > rounding and first * last > 0:
         order = float(np.log2(first / last))
     settled = order is not None and 1.5 <= order <= 2.7
-    if not settled:
+    if settled:
+        estimate = max(estimate, last**2 / fine)
+    else:
         estimate = max(estimate, 4 * abs(first), 4 * abs(last))
     return distance, max(estimate, rounding), order, settled

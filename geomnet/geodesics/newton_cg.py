@@ -126,7 +126,12 @@ def straight_guess(metric: Any, start: np.ndarray, end: np.ndarray, n_steps: int
         path[[0, -1]] = line[[0, -1]]
         if np.isfinite(energy.value(path)):
             return path
+    try:
+        metric.squared_step(line[:-1], line[1:])
+        why = ""
+    except DomainError as error:
+        why = f" ({error})"
     raise DomainError(
-        "initial_path: the straight line between the ends leaves the metric's domain, and "
+        f"initial_path: the straight line between the ends leaves the metric's domain{why}, and "
         "so do bows around it; give an initial_path inside the domain"
     )

@@ -498,7 +498,11 @@ def _inertia(hessian: np.ndarray, stiffness: np.ndarray, margin: float) -> Inert
         np.linalg.cholesky(hessian - margin * stiffness)
         return Inertia.counted(0, 0)
     except np.linalg.LinAlgError:
+        pass
+    try:
         values = eigh(hessian, stiffness, eigvals_only=True)
+    except np.linalg.LinAlgError:
+        return UNKNOWN  # a path far from converged, through a place where G is nearly singular
     index = int((values < -margin).sum())
     nullity = int((values <= margin).sum()) - index
     return Inertia.counted(index, nullity, float(values[0]))

@@ -370,11 +370,11 @@ class ScaledSum(Metric):
             a, metric = self.terms[0]
             return metric.sharp(cotangent_vec, base_point) / a
         p, base = _broadcast(cotangent_vec, base_point)
-        if p.shape[-2] * p.shape[-1] <= DENSE_LIMIT:
+        shape, state = p.shape, self.space.shape
+        if np.prod(state) <= DENSE_LIMIT:
             return super().sharp(p, base)
-        shape = p.shape
-        pairs = zip(p.reshape((-1, *shape[-2:])), base.reshape((-1, *shape[-2:])))
-        with blas_threads(shape[-2]):
+        pairs = zip(p.reshape((-1, *state)), base.reshape((-1, *state)))
+        with blas_threads(state[0]):
             return np.stack(
                 [
                     conjugate_gradients(lambda v, b=b: self.flat(v, b), r, self._preconditioner(b))

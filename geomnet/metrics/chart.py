@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..errors import check_batches
+import numpy as np
+
+from ..errors import InputError, check_batches, check_positive
 from ..metric_matrix import MatrixMechanics, MetricMatrix
 from ..space import ChartSpace
 from .base import Metric
@@ -72,5 +74,37 @@ class ChartMetric(MatrixMechanics, Metric):
         matrices = self.matrix(points.reshape(-1, self.matrix.dim))
         return matrices.reshape(*points.shape, self.matrix.dim)
 
+    def __mul__(self, scalar: Any) -> Any:
+        """Scale the metric (not the distance) by a positive number."""
+        if not np.isscalar(scalar):
+            return NotImplemented
+        return _combine([(check_positive("scalar", scalar), self)])
+
+    __rmul__ = __mul__
+
+    def __add__(self, other: Any) -> Any:
+        """Add two metrics; of two on charts the sum is one too, its matrix G + G'."""
+        if not isinstance(other, ChartMetric):
+            return super().__add__(other)
+        return _combine([(1.0, self), (1.0, other)])
+
     def __repr__(self) -> str:
         return f"ChartMetric(dim={self.matrix.dim})"
+
+
+def _combine(terms: list[tuple[float, ChartMetric]]) -> ChartMetric:
+    """The metric with matrix Σ_j a_jG_j, where all of the G_j are defined."""
+    matrices = [(a, metric.matrix) for a, metric in terms]
+    dims = {m.dim for _, m in matrices}
+    if len(dims) > 1:
+        raise InputError(f"metrics: their charts differ in dimension, {sorted(dims)}")
+    gradients = [(a, m.gradient) for a, m in matrices]
+    domains = [m.domain for _, m in matrices if m.domain is not None]
+    return ChartMetric(
+        lambda x: sum(a * m.raw(x) for a, m in matrices),
+        dims.pop(),
+        None
+        if any(q is None for _, q in gradients)
+        else lambda v, x: sum(a * np.asarray(q(v, x)) for a, q in gradients),
+        domain=(lambda x: np.all([inside(x) for inside in domains], axis=0)) if domains else None,
+    )
