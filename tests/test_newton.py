@@ -1,0 +1,453 @@
+"""PathNewton: iterations, orders, bounds, index and nullity, starts, and the blocks it solves."""
+
+import re
+from dataclasses import replace
+
+import autograd.numpy as anp
+import numpy as np
+import oracles
+import pytest
+from cases import (
+    CHARTS,
+    DERIVATIVES,
+    END,
+    ENERGY_METRICS,
+    FISHER_RAO_METRICS,
+    HALF_PLANE_ENDS,
+    METRICS,
+    ONE_POINT,
+    OTHER_METRICS,
+    SMALL_CHARTS,
+    SPACE,
+    SPHERE_ENDS,
+    HalfPlane,
+    Sphere,
+    paraboloid_chart,
+    sphere_chart,
+)
+
+import geomnet as gn
+from geomnet.geodesics import newton
+from geomnet.path_energy import LeftRule, LinearisedPath, PathEnergy, second_derivatives
+
+each_chart = pytest.mark.parametrize("chart", CHARTS.values(), ids=CHARTS)
+each_small = pytest.mark.parametrize("chart", SMALL_CHARTS.values(), ids=SMALL_CHARTS)
+each_source = pytest.mark.parametrize("derivatives", DERIVATIVES)
+LARGE = {"sphere100": sphere_chart(100), "paraboloid100": paraboloid_chart(100)}
+
+
+def line(chart, n_steps):
+    t = np.linspace(0, 1, n_steps + 1)[:, None]
+    return (1 - t) * chart.start + t * chart.end
+
+
+def order(steps, errors):
+    return -np.polyfit(np.log(steps), np.log(np.abs(errors)), 1)[0]
+
+
+# -- convergence ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [*CHARTS, *LARGE])
+def test_seven_iterations_suffice_from_the_line_at_a_hundred_steps(name):
+    chart = {**CHARTS, **LARGE}[name]
+    _, solution = gn.PathNewton(tol=1e-8).solve(chart.metric(), line(chart, 100))
+    assert solution.converged
+    assert solution.gradient_norm <= 1e-8
+    assert solution.iterations <= 7
+    assert solution.length == pytest.approx(chart.distance, rel=1e-3)
+
+
+@each_chart
+def test_newton_converges_quadratically(chart):
+    metric, norms = chart.metric(), []
+    for iterations in range(12):
+        method = gn.PathNewton(tol=1e-14, max_iter=iterations)
+        norms.append(method.solve(metric, line(chart, 40))[1].gradient_norm)
+    # the last three before rounding
+    logs = np.log([n for n in norms if n > 1e-11][-3:])
+    assert (logs[2] - logs[1]) / (logs[1] - logs[0]) > 1.7
+    assert min(norms) < 1e-11
+
+
+@each_chart
+def test_lengths_are_of_order_two_and_distances_of_order_four(chart):
+    steps, found = [32, 64, 128], []
+    for n in steps:
+        found.append(gn.geodesic(chart.metric(), chart.start, chart.end, n, method=gn.PathNewton()))
+    lengths = [geo.length - chart.distance for geo in found]
+    distances = [geo.distance - chart.distance for geo in found]
+    assert order(steps, lengths) == pytest.approx(2.0, abs=0.05)
+    assert order(steps, distances) == pytest.approx(4.0, abs=0.3)
+    for geo, error in zip(found, distances):
+        assert abs(error) <= geo.error_estimate
+        assert geo.error_estimate <= 1e-2 * chart.distance
+    assert found[-1].certificate.observed_order == pytest.approx(2.0, abs=0.05)
+
+
+@each_small
+@each_source
+def test_every_source_of_derivatives_leads_to_one_path(chart, derivatives):
+    options = {"n_steps": 16, "method": gn.PathNewton()}
+    geo = gn.geodesic(chart.metric(derivatives), chart.start, chart.end, **options)
+    same = gn.geodesic(chart.metric(), chart.start, chart.end, **options)
+    # differences of order four of the metric leave the path nine digits
+    assert geo.length == pytest.approx(same.length, rel=1e-8)
+    np.testing.assert_allclose(geo.path, same.path, atol=1e-7)
+
+
+@pytest.mark.parametrize("name", CHARTS)
+def test_errors_are_bounded_on_random_pairs(name):
+    chart = CHARTS[name]
+    metric, count = chart.metric(), 25 if chart.dim > 6 else 100
+    missed = []
+    for start, end in zip(*chart.pairs(count, seed=11)):
+        geo = gn.geodesic(metric, start, end, method=gn.PathNewton(), certify_index=False)
+        if abs(geo.distance - chart.between(start, end)) > geo.error_estimate:
+            missed.append((start, end))
+    assert not missed
+
+
+@pytest.mark.parametrize(
+    ("name", "start", "end"),
+    [
+        ("sphere2", [-0.97448545, -0.96476056], [-0.52169943, 1.01947907]),
+        ("paraboloid2", [1.30555357, -0.26060299], [-1.16064549, -2.31737241]),
+    ],
+)
+def test_errors_are_bounded_where_two_extrapolations_err_alike(name, start, end):
+    chart = CHARTS[name]
+    geo = gn.geodesic(chart.metric(), start, end, method=gn.PathNewton())
+    error = abs(geo.distance - chart.between(np.array(start), np.array(end)))
+    assert error <= geo.error_estimate <= 1e-4 * geo.distance
+
+
+@each_small
+def test_the_path_minimises_the_naive_energy(chart):
+    geo = gn.geodesic(chart.metric(), chart.start, chart.end, 8, method=gn.PathNewton())
+    gradient, hessian = oracles.interior_derivatives(
+        lambda p: oracles.chart_energy(chart.matrix, p), geo.path
+    )
+    assert geo.energy == pytest.approx(oracles.chart_energy(chart.matrix, geo.path), rel=1e-12)
+    assert np.abs(gradient).max() < 1e-6 * geo.energy
+    assert np.linalg.eigvalsh(hessian)[0] > 0
+    assert geo.certificate.morse_index == geo.certificate.nullity == 0
+    assert geo.certificate.is_minimising == "locally"
+
+
+# -- blocks of metrics of maps ----------------------------------------------------------------
+
+
+def steps_of(metric, seed=0):
+    rng = np.random.default_rng(seed)
+    t = np.linspace(0, 1, 5)[:, None, None]
+    path = (1 - t) * SPACE.identity + t * END + 0.03 * rng.normal(size=(5, *SPACE.shape))
+    return path, metric.steps(path[:-1], path[1:])
+
+
+GENERIC = [*ENERGY_METRICS[:2], *FISHER_RAO_METRICS[:2], *OTHER_METRICS]
+
+
+@pytest.mark.parametrize("metric", GENERIC)
+def test_generic_blocks_multiply_as_the_hessian_product(metric):
+    _, steps = steps_of(metric)
+    xx, xy, yy = steps.blocks()
+    dx, dy = np.random.default_rng(1).normal(size=(2, 4, *SPACE.shape))
+    to_x, to_y = (h.reshape(4, -1) for h in steps.hessian_product(dx, dy))
+    dx, dy = dx.reshape(4, -1), dy.reshape(4, -1)
+    found_x = np.einsum("kab,kb->ka", xx, dx) + np.einsum("kab,kb->ka", xy, dy)
+    found_y = np.einsum("kba,kb->ka", xy, dx) + np.einsum("kab,kb->ka", yy, dy)
+    np.testing.assert_allclose(found_x, to_x, rtol=1e-8, atol=1e-8 * np.abs(to_x).max())
+    np.testing.assert_allclose(found_y, to_y, rtol=1e-8, atol=1e-8 * np.abs(to_y).max())
+    for block in (xx, yy):
+        np.testing.assert_allclose(block, np.swapaxes(block, 1, 2), atol=1e-9 * np.abs(block).max())
+
+
+@pytest.mark.parametrize("metric", [*ENERGY_METRICS[:2], *OTHER_METRICS[:2]])
+def test_the_hessian_put_together_is_that_of_the_path(metric):
+    path, steps = steps_of(metric)
+    state = LinearisedPath(path, steps, metric)
+    diagonal, above = newton.hessian(state)
+    d = np.random.default_rng(2).normal(size=(3, SPACE.dim))
+    found = np.einsum("kab,kb->ka", diagonal, d)
+    found[:-1] += np.einsum("kab,kb->ka", above, d[1:])
+    found[1:] += np.einsum("kba,kb->ka", above, d[:-1])
+    expected = state.hessian_product(d.reshape(3, *SPACE.shape)).reshape(3, -1)
+    np.testing.assert_allclose(found, expected, rtol=1e-8, atol=1e-8 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("metric", [*ENERGY_METRICS[:2], OTHER_METRICS[0], OTHER_METRICS[1]])
+def test_frozen_is_twice_the_matrix_at_the_middle(metric):
+    path, steps = steps_of(metric)
+    expected = [2 * oracles.metric_matrix(metric, m) for m in 0.5 * (path[:-1] + path[1:])]
+    np.testing.assert_allclose(steps.frozen(), expected, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("kind", "ends", "name"),
+    [(Sphere, SPHERE_ENDS, "sphere2"), (HalfPlane, HALF_PLANE_ENDS, "half_plane")],
+)
+def test_a_metric_of_one_point_and_a_chart_have_the_same_second_derivatives(kind, ends, name):
+    (x,), (y,) = (np.array(end) for end in ends)
+    points, v = np.stack([x, y]), np.array([[0.3, -0.8], [1.1, 0.2]])
+    maps = kind(ONE_POINT).linearise(v[:, None], points[:, None])
+    chart = CHARTS[name].metric().linearise(v, points)
+    for generic, own in zip(second_derivatives(maps), second_derivatives(chart)):
+        np.testing.assert_allclose(generic, own, rtol=1e-7, atol=1e-8)
+
+
+def test_the_left_rule_has_blocks_too():
+    metric = CHARTS["spd3"].metric()
+    path = line(CHARTS["spd3"], 4)
+    steps = LeftRule(metric).steps(path[:-1], path[1:])
+    dx, dy = np.random.default_rng(1).normal(size=(2, *path[1:].shape))
+    xx, xy, yy = steps.blocks()
+    to_x, to_y = steps.hessian_product(dx, dy)
+    np.testing.assert_allclose(
+        np.einsum("kab,kb->ka", xx, dx) + np.einsum("kab,kb->ka", xy, dy), to_x, rtol=1e-9
+    )
+    np.testing.assert_allclose(
+        np.einsum("kba,kb->ka", xy, dx) + np.einsum("kab,kb->ka", yy, dy), to_y, rtol=1e-9
+    )
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_newton_and_conjugate_gradients_find_the_same_path_of_maps(metric):
+    found = [
+        gn.geodesic(metric, SPACE.identity, END, 8, method=method, certify_index=False)
+        for method in (gn.PathNewton(), gn.PathNewtonCG())
+    ]
+    assert found[0].distance == pytest.approx(found[1].distance, rel=1e-8)
+    np.testing.assert_allclose(found[0].path, found[1].path, atol=1e-6)
+    assert found[0].certificate.iterations <= 8
+
+
+# -- index and nullity ------------------------------------------------------------------------
+
+
+def arc(d, length, count=65):
+    """Part of the equator of S^d, seen in the chart as part of the unit circle."""
+    t = np.linspace(0, length, count)
+    path = np.zeros((count, d))
+    path[:, 0], path[:, 1] = np.cos(t), np.sin(t)
+    return path
+
+
+METHODS = [gn.SpectralPath(), gn.PathNewton()]
+each_method = pytest.mark.parametrize("method", METHODS, ids=lambda m: type(m).__name__)
+
+
+@each_method
+@pytest.mark.parametrize("d", [2, 3, 6])
+@pytest.mark.parametrize("radius", [1.0, 0.7, 1.6])
+def test_antipodes_have_no_index_and_nullity_one_less_than_the_dimension(method, d, radius):
+    start = np.zeros(d)
+    start[0] = radius
+    end = -start / radius**2
+    geo = gn.geodesic(sphere_chart(d).metric(), start, end, 64, method=method)
+    assert abs(geo.distance - np.pi) <= geo.error_estimate
+    assert (geo.certificate.morse_index, geo.certificate.nullity) == (0, d - 1)
+    assert geo.certificate.locally_shortest is None
+    assert geo.certificate.is_minimising == "unknown"
+    assert "unknown" in repr(geo)
+
+
+@each_method
+@pytest.mark.parametrize("d", [2, 3, 6])
+@pytest.mark.parametrize("length", [1.25 * np.pi, 1.5 * np.pi, 1.75 * np.pi])
+def test_arcs_past_the_antipode_have_index_one_less_than_the_dimension(method, d, length):
+    path = arc(d, length)
+    metric = sphere_chart(d).metric()
+    geo = gn.geodesic(metric, path[0], path[-1], 64, method=method, initial_path=path)
+    assert abs(geo.distance - length) <= geo.error_estimate
+    assert (geo.certificate.morse_index, geo.certificate.nullity) == (d - 1, 0)
+    assert geo.certificate.locally_shortest is False
+    assert geo.certificate.is_minimising == "no"
+    # the default, not told where to begin, takes the short way
+    short = gn.geodesic(metric, path[0], path[-1])
+    assert short.distance == pytest.approx(2 * np.pi - length, rel=1e-8)
+    assert short.certificate.morse_index == 0
+
+
+@each_method
+@pytest.mark.parametrize("length", [0.5 * np.pi, 0.9 * np.pi])
+def test_arcs_short_of_the_antipode_have_none(method, length):
+    path = arc(3, length)
+    geo = gn.geodesic(
+        sphere_chart(3).metric(), path[0], path[-1], 64, method=method, initial_path=path
+    )
+    assert (geo.certificate.morse_index, geo.certificate.nullity) == (0, 0)
+    assert geo.certificate.is_minimising == "locally"
+
+
+@each_method
+@pytest.mark.parametrize("name", ["half_plane", "gauss1", "spd3"])
+def test_curvature_below_zero_leaves_no_index(name, method):
+    chart = CHARTS[name]
+    metric = chart.metric()
+    for start, end in zip(*chart.pairs(10, seed=4)):
+        geo = gn.geodesic(metric, start, end, 64, method=method)
+        assert (geo.certificate.morse_index, geo.certificate.nullity) == (0, 0)
+
+
+def test_the_index_is_not_counted_where_it_is_not_wanted():
+    chart = CHARTS["sphere2"]
+    for method in METHODS:
+        certificate = gn.geodesic(
+            chart.metric(), chart.start, chart.end, method=method, certify_index=False
+        ).certificate
+        assert certificate.morse_index is certificate.nullity is None
+        assert certificate.is_minimising == "unknown"
+
+
+# -- several starts ---------------------------------------------------------------------------
+
+
+def hills(x):
+    """A hill beside the line, and a larger one on that side of it."""
+
+    def hill(height, centre, width):
+        square = anp.sum((x - anp.array(centre)) ** 2, axis=-1)
+        return height * anp.exp(-square / (2 * width**2))
+
+    factor = 1 + hill(20.0, [0.0, -0.1], 0.25) + hill(30.0, [0.0, 1.2], 0.35)
+    return factor[..., None, None] * anp.eye(2)
+
+
+@pytest.mark.parametrize("method", [None, gn.PathNewton()])
+def test_many_starts_find_the_shorter_way_around_a_hill(method):
+    metric = gn.ChartMetric(hills, 2)
+    ends = [-1.0, 0.0], [1.0, 0.0]
+    first = gn.geodesic(metric, *ends, 64, method=method)
+    best = gn.geodesic(metric, *ends, 64, method=method, starts=12)
+    assert first(0.5)[1] > 0 > best(0.5)[1]
+    assert best.distance < first.distance - 10 * (first.error_estimate + best.error_estimate)
+    for geo in (first, best):
+        assert geo.certificate.is_minimising == "locally"
+    assert re.search(r"the shortest of \d+ geodesics from 12 starts$", best.method)
+    again = gn.geodesic(metric, *ends, 64, method=method, starts=12)
+    np.testing.assert_array_equal(again.path, best.path)
+
+
+@pytest.mark.parametrize("starts", [0, -1, 1.5, "many"])
+def test_the_number_of_starts_is_checked(starts):
+    with pytest.raises(gn.InputError, match=r"^starts: "):
+        gn.geodesic(CHARTS["sphere2"].metric(), [0.0, 0.0], [1.0, 0.0], starts=starts)
+
+
+# -- what a method is asked -------------------------------------------------------------------
+
+
+def test_an_immersion_and_a_rough_metric_fall_to_newton_and_it_is_said():
+    rough = gn.ChartMetric(lambda x: anp.eye(2) * (1 + anp.abs(x[..., :1, None])), 2)
+    geo = gn.geodesic(rough, [-1.0, 0.0], [1.0, 0.7])
+    assert re.match(r"PathNewton, as SpectralPath fell short", geo.method)
+    fine = gn.geodesic(rough, [-1.0, 0.0], [1.0, 0.7], 512, method=gn.PathNewton())
+    assert abs(geo.distance - fine.distance) <= geo.error_estimate + fine.error_estimate
+    assert geo.error_estimate <= 1e-5 * geo.distance
+    graph = gn.ImmersionMetric(lambda z: anp.concatenate([z, z**2], axis=-1))
+    geo = gn.geodesic(graph, [0.0, 0.0], [1.0, 1.0], 64)
+    assert geo.method == "PathNewton: chords of an immersion"
+
+
+@pytest.mark.parametrize(("start", "end"), [([0.0, -1.0], [0.5, 1.0]), ([0.0, 2.0], [0.0, -0.4])])
+@pytest.mark.parametrize("method", [None, gn.PathNewton()])
+def test_what_no_path_joins_is_never_a_silent_length(start, end, method):
+    # without its domain the matrix is positive on both sides of σ = 0
+    chart = CHARTS["gauss1"]
+    metric = gn.ChartMetric(chart.matrix, 2, chart.gradient)
+    with pytest.raises((gn.ConvergenceError, gn.DomainError)) as caught:
+        gn.geodesic(metric, start, end, method=method)
+    assert len(str(caught.value)) > 40
+    if isinstance(caught.value, gn.ConvergenceError):
+        assert not caught.value.result.certificate.converged
+
+
+@pytest.mark.parametrize(
+    ("method", "message"),
+    [
+        (gn.PathNewton, r"^method: expected a solver such as"),
+        ("PathNewton", r"^method: expected a solver such as"),
+        (gn.StraightLine(), r"^method: StraightLine needs a metric of structure 'flat'"),
+        (gn.PointwiseNewton(), r"^method: PointwiseNewton needs a metric of structure 'pointwise'"),
+    ],
+)
+def test_methods_that_do_not_fit_are_named(method, message):
+    chart = CHARTS["sphere2"]
+    with pytest.raises(gn.InputError, match=message):
+        gn.geodesic(chart.metric(), chart.start, chart.end, method=method)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [({"tol": 0.0}, "tol"), ({"tol": "1"}, "tol"), ({"max_iter": -1}, "max_iter")],
+)
+def test_bad_settings_are_named(arguments, name):
+    with pytest.raises(gn.InputError, match=f"^{name}: "):
+        gn.PathNewton(**arguments)
+
+
+def test_stopping_early_is_loud_and_keeps_what_was_reached():
+    chart = CHARTS["sphere2"]
+    with pytest.raises(gn.ConvergenceError, match=r"stopped after 1 iterations") as caught:
+        gn.geodesic(chart.metric(), chart.start, chart.end, method=gn.PathNewton(max_iter=1))
+    geo = caught.value.result
+    assert not geo.certificate.converged
+    assert geo.length == pytest.approx(chart.distance, rel=0.2)
+
+
+@pytest.mark.parametrize("method", [None, gn.PathNewton()])
+def test_an_initial_path_is_checked(method):
+    metric = CHARTS["half_plane"].metric()
+    for path, message in (
+        ([[0.0, 1.0], [1.0, 3.0]], "does not end at the given end"),
+        ([[0.0, 2.0], [1.0, 2.0]], "does not start at the given start"),
+        ([[0.0, 1.0]], "at least two states"),
+        (np.ones((3, 3)), r"expected shape \(any, 2\)"),
+    ):
+        with pytest.raises(gn.InputError, match=f"^initial_path: .*{message}"):
+            gn.geodesic(metric, [0.0, 1.0], [1.0, 2.0], method=method, initial_path=path)
+    # one that leaves the chart is not followed there
+    outside = [[0.0, 1.0], [0.5, -1.0], [1.0, 2.0]]
+    geo = gn.geodesic(metric, [0.0, 1.0], [1.0, 2.0], method=method, initial_path=outside)
+    expected = CHARTS["half_plane"].between(np.array([0.0, 1.0]), np.array([1.0, 2.0]))
+    assert abs(geo.distance - expected) <= geo.error_estimate
+
+
+@pytest.mark.parametrize("method", [None, gn.PathNewton(), gn.PathNewtonCG()])
+def test_equal_ends_stand_still(method):
+    metric = CHARTS["half_plane"].metric()
+    geo = gn.geodesic(metric, [0.5, 1.0], [0.5, 1.0], method=method)
+    assert geo.length == geo.distance == geo.energy == geo.error_estimate == 0
+    np.testing.assert_array_equal(geo.initial_velocity, 0)
+    np.testing.assert_array_equal(geo(0.3), [0.5, 1.0])
+    np.testing.assert_array_equal(geo.velocity(0.3), [0.0, 0.0])
+    assert geo.certificate.is_minimising == "closed form"
+    np.testing.assert_array_equal(metric.log([0.5, 1.0], [0.5, 1.0]), 0)
+
+
+@pytest.mark.parametrize("method", [None, gn.PathNewton()])
+@pytest.mark.parametrize("gap", [1e-3, 1e-6, 1e-9, 1e-12])
+def test_near_ends_keep_their_digits(method, gap):
+    geo = gn.geodesic(CHARTS["half_plane"].metric(), [0.5, 1.0], [0.5 + gap, 1.0], method=method)
+    true_gap = (0.5 + gap) - 0.5
+    assert geo.distance == pytest.approx(2 * np.arcsinh(true_gap / 2), rel=1e-8)
+
+
+def test_energies_of_paths_outside_are_infinite():
+    metric = CHARTS["half_plane"].metric()
+    energy = PathEnergy(metric)
+    inside = np.array([[0.0, 1.0], [1.0, 1.0], [2.0, 1.0]])
+    assert energy.value(inside) == pytest.approx(4.0)
+    for bad in (-1.0, np.nan):
+        outside = inside.copy()
+        outside[1, 1] = bad
+        assert energy.value(outside) == np.inf
+        assert energy.linearise_or_none(outside) is None
+
+
+def test_results_say_which_method_was_asked_for():
+    chart = CHARTS["sphere2"]
+    geo = gn.geodesic(chart.metric(), chart.start, chart.end, method=gn.PathNewton())
+    assert geo.method == "PathNewton, as asked"
+    assert replace(gn.PathNewton(), tol=1e-6).tol == 1e-6
