@@ -98,13 +98,18 @@ def _combine(terms: list[tuple[float, ChartMetric]]) -> ChartMetric:
     dims = {m.dim for _, m in matrices}
     if len(dims) > 1:
         raise InputError(f"metrics: their charts differ in dimension, {sorted(dims)}")
-    gradients = [(a, m.gradient) for a, m in matrices]
+    gradients = [(a, m.gradient) for a, m in matrices if m.gradient is not None]
     domains = [m.domain for _, m in matrices if m.domain is not None]
+
+    def gradient(v: Any, x: Any) -> Any:
+        return np.sum([a * np.asarray(q(v, x)) for a, q in gradients], axis=0)
+
+    def domain(x: Any) -> Any:
+        return np.all([inside(x) for inside in domains], axis=0)
+
     return ChartMetric(
         lambda x: sum(a * m.raw(x) for a, m in matrices),
         dims.pop(),
-        None
-        if any(q is None for _, q in gradients)
-        else lambda v, x: sum(a * np.asarray(q(v, x)) for a, q in gradients),
-        domain=(lambda x: np.all([inside(x) for inside in domains], axis=0)) if domains else None,
+        gradient if len(gradients) == len(matrices) else None,
+        domain=domain if domains else None,
     )
