@@ -399,7 +399,7 @@ def show(rows: list[dict[str, Any]]) -> None:
 
     print(f"\nMilliseconds to a relative error of {GOAL:.0e} of the length, one thread\n")
     head = ["", "geomnet", "…autograd", "…Newton", "…default", "P.Str.", "(100)", "LogODE", "bvp"]
-    head += ["GEORCE", "(first)"]
+    head += ["by hand", "GEORCE", "(first)"]
     table = []
     for row in rows:
         peers = row["peers"]
@@ -413,6 +413,7 @@ def show(rows: list[dict[str, Any]]) -> None:
                 ms(peers["PathStraightening, 100 nodes"]),
                 ms(peers["LogODESolver"]),
                 ms(peers["solve_bvp"]),
+                ms(peers["solve_bvp, by hand"]),
                 ms(georce),
                 f"{1e3 * georce['first']:.0f}" if georce else "–",
             ]
@@ -430,9 +431,9 @@ def show(rows: list[dict[str, Any]]) -> None:
         return f"{words[0]} ({words[1]}){failed}"
 
     names = ("PathStraightening, 100 nodes", "PathStraightening", "LogODESolver, default")
-    names += ("LogODESolver", "solve_bvp", "GEORCE")
+    names += ("LogODESolver", "solve_bvp", "solve_bvp, by hand", "GEORCE")
     print_table(
-        ["", "P.Str. 100", "P.Str.", "LogODE as is", "LogODE", "bvp", "GEORCE"],
+        ["", "P.Str. 100", "P.Str.", "LogODE as is", "LogODE", "bvp", "bvp by hand", "GEORCE"],
         [[row["problem"], *(ratio(row["peers"].get(n)) for n in names)] for row in rows],
     )
     print("\nPathNewton from the straight line at 100 steps to 1e-8, and gn.geodesic as it comes\n")

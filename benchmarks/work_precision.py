@@ -1,0 +1,198 @@
+"""Time against true error of the length, for every solver and peer on every chart problem.
+
+``python benchmarks/work_precision.py`` runs the ladder of settings of each solver in
+``charts.py`` in turn on one thread, writes ``results/work_precision.json`` and draws
+``docs/_static/work_precision.png``; ``--draw`` draws the figure of the kept results again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+from charts import LADDERS, PEERS, Bench, add_arguments, georce_process, restart
+from common import RESULTS, ROOT, busy_share, environment, write_json
+from peer import PeerProcess
+
+FIGURE = ROOT / "docs" / "_static" / "work_precision.png"
+SLOW = 5.0
+"""Seconds: a solver this slow, or one that failed, climbs its ladder no further."""
+
+STYLES: dict[str, tuple[str, str, str]] = {
+    "SpectralPath": ("#1f5fa8", "o", "-"),
+    "SpectralPath, autograd": ("#1f5fa8", "o", ":"),
+    "PathNewton": ("#2f8f5b", "s", "-"),
+    "PathLBFGS": ("#7a4fb0", "v", "-"),
+    "Shooting": ("#101010", "*", ""),
+    "default": ("#d01c4b", "D", ""),
+    "GEORCE": ("#c8641e", "P", "--"),
+    "solve_bvp": ("#8c8c8c", "X", "--"),
+    "solve_bvp, by hand": ("#8c8c8c", "X", ":"),
+    "PathStraightening": ("#b8960c", "^", "--"),
+    "LogODESolver": ("#c77cb0", "<", "--"),
+}
+LABELS = {
+    "SpectralPath": "gn.SpectralPath",
+    "SpectralPath, autograd": "… by autograd",
+    "PathNewton": "gn.PathNewton",
+    "PathLBFGS": "gn.PathLBFGS",
+    "Shooting": "gn.Shooting",
+    "default": "gn.geodesic, as it comes",
+    "GEORCE": "GEORCE, JAX, compiled before",
+    "solve_bvp": "SciPy solve_bvp, from G and q",
+    "solve_bvp, by hand": "… equation derived by hand",
+    "PathStraightening": "geomstats PathStraightening",
+    "LogODESolver": "geomstats LogODESolver",
+}
+FLOOR = 1e-13
+"""Errors below are drawn here: the truth has no more digits."""
+
+
+def measure(name: str, georce: PeerProcess, rounds: int, budget: float) -> dict[str, Any]:
+    """Every setting of every solver, in turn."""
+    bench = Bench(name, georce)
+    settings = []
+    for solver, ladder in LADDERS.items():
+        if not bench.asked(solver):
+            continue
+        for setting in ladder:
+            answer = bench.call(solver, setting, 0.0)
+            if answer.failure and solver in PEERS:
+                break
+            settings.append((solver, setting))
+            if answer.times and answer.median > SLOW:
+                break
+    for answer in bench.answers.values():
+        if not answer.failure and answer.median <= SLOW:
+            answer.times.clear()
+    for _ in range(rounds):
+        for solver, setting in settings:
+            if not (times := bench.answers[solver, setting].times) or min(times) <= SLOW:
+                bench.call(solver, setting, budget)
+    return {
+        "problem": name,
+        "dim": bench.problem.dim,
+        "distance": bench.problem.distance,
+        "answers": [a.as_dict() for a in bench.answers.values()],
+    }
+
+
+TITLES = {
+    "sphere": "sphere $S^{{{}}}$",
+    "gauss": "normal distributions × {}",
+    "spd": "positive definite {0}×{0}",
+    "paraboloid": "paraboloid, dimension {}",
+}
+
+
+def title(row: dict[str, Any]) -> str:
+    """Problem in words."""
+    name = row["problem"]
+    family = name.rstrip("0123456789")
+    if family not in TITLES:
+        return name
+    return TITLES[family].format(name[len(family) :])
+
+
+def draw(rows: list[dict[str, Any]], cpu: str) -> None:
+    """One panel a problem, seconds upwards, accuracy to the right."""
+    import matplotlib
+
+    matplotlib.use("agg")
+    from matplotlib import pyplot as plt
+    from matplotlib.ticker import FixedLocator, NullLocator
+
+    columns = 4
+    lines = -(-(len(rows) + 1) // columns)
+    figure, grid = plt.subplots(
+        lines, columns, figsize=(12.5, 3.05 * lines), dpi=150, sharex=True, layout="constrained"
+    )
+    handles: dict[str, Any] = {}
+    for row, axes in zip(rows, grid.flat):
+        for solver, (colour, mark, line) in STYLES.items():
+            found = [
+                (max(a["error"], FLOOR), 1e3 * a["median"])
+                for a in row["answers"]
+                if a["solver"] == solver and a.get("median") and not a.get("failure")
+            ]
+            found = frontier([pair for pair in found if pair[0] < 0.5])
+            if not found:
+                continue
+            ours = solver not in PEERS
+            (handles[solver],) = axes.plot(
+                *zip(*found),
+                mark + line,
+                color=colour,
+                lw=1.7 if ours else 1.2,
+                ms={"*": 9, "D": 6}.get(mark, 4.5),
+                mec="white",
+                mew=0.4,
+                zorder=3 if ours else 2,
+                label=LABELS[solver],
+            )
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        axes.set_title(title(row), fontsize=9.5)
+        axes.grid(True, which="major", color="0.92", lw=0.7)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.tick_params(labelsize=8)
+        axes.xaxis.set_major_locator(FixedLocator([1e-2, 1e-5, 1e-8, 1e-11]))
+        axes.xaxis.set_minor_locator(NullLocator())
+    grid.flat[0].set_xlim(0.3, FLOOR / 4)
+    for axes in grid.flat[len(rows) :]:
+        axes.axis("off")
+    for axes in grid[:, 0]:
+        axes.set_ylabel("milliseconds", fontsize=9)
+    for k in range(columns):
+        below = [grid[i, k] for i in range(lines) if grid[i, k].axison]
+        below[-1].set_xlabel("relative error of the length", fontsize=9)
+        below[-1].tick_params(labelbottom=True)
+    grid.flat[len(rows)].legend(
+        handles=[handles[s] for s in STYLES if s in handles],
+        frameon=False,
+        fontsize=8.5,
+        loc="center left",
+        title=f"one thread\n{cpu}",
+        title_fontsize=8,
+        alignment="left",
+    )
+    figure.savefig(FIGURE, metadata={"Software": None})
+    plt.close(figure)
+    print(f"wrote {FIGURE.relative_to(ROOT)}")
+
+
+def frontier(pairs: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Settings that no other of the same solver beats in both error and time."""
+    kept = [p for p in pairs if not any(q[0] <= p[0] and q[1] <= p[1] and q != p for q in pairs)]
+    return sorted(set(kept), reverse=True)
+
+
+def main() -> None:
+    """Measure, write, draw."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    add_arguments(parser)
+    parser.add_argument("--rounds", type=int, default=3, help="turns everyone takes (default 3)")
+    parser.add_argument("--budget", type=float, default=0.05, help="seconds a turn (default 0.05)")
+    parser.add_argument("--draw", action="store_true", help="only draw the kept results")
+    arguments = parser.parse_args()
+    if not arguments.draw:
+        restart()
+        busy = busy_share()
+        from chart_problems import LARGE, NINE
+
+        georce = georce_process(arguments)
+        rows = []
+        for name in arguments.only or NINE + LARGE:
+            rows.append(measure(name, georce, arguments.rounds, arguments.budget))
+            print(f"{name} done", flush=True)
+        versions = georce.ask(do="versions")
+        georce.close()
+        where = {**environment(), "threads": 1, "busy_before": busy, "peer_versions": versions}
+        write_json("work_precision.json", {"environment": where, "rows": rows})
+    kept = json.loads((RESULTS / "work_precision.json").read_text(encoding="utf-8"))
+    draw(kept["rows"], kept["environment"]["cpu"])
+
+
+if __name__ == "__main__":
+    main()
