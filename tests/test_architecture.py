@@ -383,6 +383,35 @@ def test_stopping_early_is_loud_and_keeps_what_was_reached():
     assert geo.energy == pytest.approx(gn.Action(NETWORK, METRICS["l2"]).value(geo.theta))
 
 
+def test_an_interrupt_keeps_what_was_reached(monkeypatch):
+    seen = []
+    original = gn.Action.linearise
+
+    def interrupting(self, theta):
+        seen.append(theta)
+        if len(seen) == 4:
+            raise KeyboardInterrupt
+        return original(self, theta)
+
+    monkeypatch.setattr(gn.Action, "linearise", interrupting)
+    with pytest.raises(gn.ConvergenceError, match="interrupted") as error:
+        gn.fit_geodesic(NETWORK, METRICS["l2"], TARGET)
+    assert np.array_equal(error.value.result.theta, seen[2])
+
+
+def test_save_and_load(tmp_path):
+    geo = gn.fit_geodesic(NETWORK, METRICS["l2"], TARGET)
+    geo.save(tmp_path / "fit.npz")
+    again = gn.ArchitectureGeodesic.load(tmp_path / "fit.npz")
+    assert repr(again) == repr(geo)
+    assert np.array_equal(again.theta, geo.theta)
+    assert again.counts == geo.counts
+    assert again.network is None
+    np.savez(tmp_path / "other.npz", path=np.zeros(2))
+    with pytest.raises(gn.InputError, match="no saved fit"):
+        gn.ArchitectureGeodesic.load(tmp_path / "other.npz")
+
+
 def test_unfit_arguments():
     metric = METRICS["l2"]
     with pytest.raises(gn.InputError, match="target: expected shape"):

@@ -1,6 +1,7 @@
 """Geodesics: the verb, its methods (one file each), results and certificates."""
 
-from .architecture import ArchitectureGeodesic, fit_geodesic
+from .architecture import fit_geodesic
+from .architecture_result import ArchitectureGeodesic
 from .certificate import Certificate
 from .closed_form import StraightLine
 from .geomstats_solver import LogSolver

@@ -35,7 +35,7 @@ class ConstrainedMinimum:
     kkt : float
         Relative KKT residual.
     counts : Counts
-    cause : {"converged", "max_iter", "stalled"}
+    cause : {"converged", "max_iter", "stalled", "interrupted"}
         Why the solve ended.
     """
 

@@ -100,3 +100,7 @@ class LinearisedEffort:
     def hessian_product(self, dtheta: np.ndarray) -> np.ndarray:
         """2dθ/L."""
         return 2 * dtheta / len(dtheta)
+
+    def state_product(self, dstates: np.ndarray) -> np.ndarray:
+        """Zero: the effort does not depend on the states."""
+        return np.zeros_like(dstates)

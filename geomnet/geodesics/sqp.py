@@ -20,6 +20,7 @@ from tqdm import tqdm
 
 from ..errors import InputError, check_integer, check_positive
 from .constrained import ConstrainedMinimum, Counts, kkt_residual, rms
+from .effort import LinearisedEffort
 from .layer_blocks import Blocks, Cometrics, LayerBlocks, ScaledBlocks, solve_quadratic
 
 __all__ = ["ArchitectureSQP"]
@@ -101,39 +102,17 @@ class _Run:
 
     def _move(self, theta: np.ndarray) -> None:
         """Make θ the current point."""
-        self.theta = theta
-        self.here = self.action.linearise(theta)
+        here = self.action.linearise(theta)
         self.counts.gradients += 1
-        self.violation = self.here.network.states[-1] - self.target
+        self.theta, self.here = theta, here
+        self.violation = here.network.states[-1] - self.target
 
     def minimise(self) -> ConstrainedMinimum:
-        """Iterate until both tolerances pass."""
-        rejected = 0
-        blocks: Blocks | None = None
-        cause = "max_iter"
-        bar = tqdm(range(self.method.max_iter), desc="sqp", disable=None, leave=False)
-        for _ in bar:
-            self.counts.iterations += 1
-            blocks = None  # its matrices make room for the next
-            try:
-                blocks, floor = self._blocks()
-                accepted = self._step(blocks, floor)
-            except LinAlgError:
-                accepted = False
-                self._raise_damping()
-            rejected = 0 if accepted else rejected + 1
-            if rejected == STALLED:
-                cause = "stalled"
-                break
-            if accepted and blocks is not None:
-                kkt = kkt_residual(self.here, self.multiplier)
-                bar.set_postfix(energy=f"{self.here.value:.6g}", kkt=f"{kkt:.1e}")
-                last = self.counts.iterations == self.method.max_iter
-                if kkt <= self.method.tol or last:
-                    self._restore(blocks)
-                    if self._converged():
-                        cause = "converged"
-                        break
+        """Iterate until both tolerances pass; an interrupt leaves what was reached."""
+        try:
+            cause = self._iterate()
+        except KeyboardInterrupt:
+            cause = "interrupted"
         return ConstrainedMinimum(
             theta=self.theta,
             here=self.here,
@@ -142,6 +121,33 @@ class _Run:
             counts=self.counts,
             cause=cause,
         )
+
+    def _iterate(self) -> str:
+        """Step until both tolerances pass; why it ended."""
+        rejected = 0
+        blocks: Blocks | None = None
+        bar = tqdm(range(self.method.max_iter), desc="sqp", disable=None, leave=False)
+        for _ in bar:
+            self.counts.iterations += 1
+            blocks = None  # its matrices make room for the next
+            try:
+                blocks, damping = self._blocks()
+                accepted = self._step(blocks, damping)
+            except LinAlgError:
+                accepted = False
+                self._raise_damping()
+            rejected = 0 if accepted else rejected + 1
+            if rejected == STALLED:
+                return "stalled"
+            if accepted and blocks is not None:
+                kkt = kkt_residual(self.here, self.multiplier)
+                bar.set_postfix(energy=f"{self.here.value:.6g}", kkt=f"{kkt:.1e}")
+                last = self.counts.iterations == self.method.max_iter
+                if kkt <= self.method.tol or last:
+                    self._restore(blocks)
+                    if self._converged():
+                        return "converged"
+        return "max_iter"
 
     def _converged(self) -> bool:
         return (
@@ -157,13 +163,12 @@ class _Run:
         mean = float(np.vdot(signs, image)) / signs.size
         damping = self.damping * abs(mean)
         self.counts.factorisations += 1
-        network = self.here.network
-        steps = getattr(self.here, "steps", None)
-        if steps is None:  # an effort: its Hessian is a multiple of the identity
+        here, network = self.here, self.here.network
+        scaled = LayerBlocks.bytes_needed(*self._sizes) > self.method.max_bytes
+        if scaled or isinstance(here, LinearisedEffort):  # whose Hessian is a scaled identity
             return ScaledBlocks(network, abs(mean) + damping), damping
-        if LayerBlocks.bytes_needed(*self._sizes) > self.method.max_bytes:
-            return ScaledBlocks(network, abs(mean) + damping), damping
-        cometrics = Cometrics(self.action.metric, self.action.rule, network.states, steps)
+        action = self.action
+        cometrics = Cometrics(action.metric, action.rule, network.states, here.steps)
         return LayerBlocks(network, cometrics, damping), damping
 
     @property
@@ -225,11 +230,9 @@ class _Run:
             if number and merit <= enough:
                 return theta, merit
             deviation = states - aim
-            pull = getattr(self.here, "state_product", None)
-            force = np.zeros_like(theta)
-            if pull is not None:
-                force = -self.here.network.vjp(pull(deviation))
-            theta = theta + blocks.solve(force, self.target - aim[-1] - deviation[-1])[0]
+            force = -self.here.network.vjp(self.here.state_product(deviation))
+            # the end goes to the target itself: the aim misses it by the rounding of the model
+            theta = theta + blocks.solve(force, self.target - states[-1])[0]
         return None
 
     def _merit(self, value: float, violation: np.ndarray) -> float:

@@ -1,0 +1,79 @@
+"""The least discrete energy without the architecture: a bound no parameters go below.
+
+Same metric, same rule and same number of steps; the states are free but for their ends.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..errors import DomainError
+from ..networks.action import Action
+from ..path_energy import PathEnergy
+from .closed_form import straight_path
+from .constrained import ConstrainedMinimum
+from .effort import Effort
+from .newton_cg import PathNewtonCG
+from .pointwise import PointwiseNewton
+
+__all__ = ["LowerBound"]
+
+
+@dataclass(frozen=True)
+class LowerBound:
+    """Minimum of the discrete energy over free states, and the path it is attained on."""
+
+    energy: float | None
+    path: np.ndarray
+    note: str
+
+    @classmethod
+    def of(cls, action: Action | Effort, target: np.ndarray) -> LowerBound:
+        """Minimise from a guess of the method's own."""
+        depth, points = action.network.depth, action.points
+        line = straight_path(points, target, depth)
+        if isinstance(action, Effort):
+            return cls(
+                None,
+                line,
+                "none: the kernel is singular, and only paths of this architecture have a finite "
+                "energy",
+            )
+        metric = action.energy.metric
+        if action.metric.structure == "flat":
+            return cls(action.energy.value(line), line, "the straight line, in closed form")
+        pointwise = action.metric.structure == "pointwise" and action.rule == "midpoint"
+        solver = PointwiseNewton() if pointwise else PathNewtonCG()
+        try:
+            guess = solver.guess(metric, points, target, depth)
+            return cls._solved(solver, metric, guess, line)
+        except DomainError as error:
+            return cls(None, line, f"none: no path to begin with stays in the domain ({error})")
+
+    @classmethod
+    def _solved(cls, solver: Any, metric: Any, guess: np.ndarray, line: np.ndarray) -> LowerBound:
+        if len(guess) == 2:
+            return cls(PathEnergy(metric).value(guess), guess, "the one step there is")
+        _, found = solver.solve(metric, guess)
+        if not found.converged:
+            path = found.path if np.isfinite(found.energy) else line
+            return cls(
+                None,
+                path,
+                f"none: {type(solver).__name__} stopped at gradient norm {found.gradient_norm:.1e}",
+            )
+        note = f"{type(solver).__name__}, gradient norm {found.gradient_norm:.1e}"
+        return cls(found.energy, found.path, note)
+
+    def lowered(self, action: Action, found: ConstrainedMinimum) -> LowerBound:
+        """Go on from the network's own path where that lies below, as another minimum's does."""
+        if self.energy is None or found.here.value >= self.energy * (1 - 1e-12):
+            return self
+        path = found.here.network.states.copy()
+        again = self._solved(PathNewtonCG(), action.energy.metric, path, path)
+        if again.energy is None or again.energy > found.here.value:
+            return LowerBound(None, path, "none: the path found lies below every minimum found")
+        return again
