@@ -16,14 +16,25 @@ each_metric = pytest.mark.parametrize("metric", METRICS)
 
 
 def sphere(dim=2):
-    return gn.ChartMetric(
-        lambda x: 4 * anp.eye(dim) / (1 + anp.sum(x**2, axis=-1)[..., None, None]) ** 2, dim
-    )
+    def metric_matrix(x):
+        return 4 * anp.eye(dim) / (1 + anp.sum(x**2, axis=-1)[..., None, None]) ** 2
+
+    def quadratic_gradient(v, x):
+        squares = np.sum(v**2, axis=-1, keepdims=True)
+        return -16 * squares * x / (1 + np.sum(x**2, axis=-1, keepdims=True)) ** 3
+
+    return gn.ChartMetric(metric_matrix, dim, quadratic_gradient)
 
 
 def half_plane():
+    def quadratic_gradient(v, x):
+        return np.sum(v**2, axis=-1, keepdims=True) * np.array([0, -2.0]) / x[..., 1:] ** 3
+
     return gn.ChartMetric(
-        lambda x: anp.eye(2) / x[..., 1, None, None] ** 2, 2, domain=lambda x: x[..., 1] > 0
+        lambda x: np.eye(2) / x[..., 1, None, None] ** 2,
+        2,
+        quadratic_gradient,
+        domain=lambda x: x[..., 1] > 0,
     )
 
 

@@ -12,6 +12,7 @@ from .newton_cg import PathNewtonCG
 from .pointwise import PointwiseNewton
 from .rays import Ray, ray
 from .result import Geodesic
+from .shooting import Shooting
 from .solve import geodesic, geodesic_batch
 from .spectral import SpectralPath
 from .sqp import ArchitectureSQP
@@ -27,6 +28,7 @@ __all__ = [
     "PathNewtonCG",
     "PointwiseNewton",
     "Ray",
+    "Shooting",
     "SpectralPath",
     "StraightLine",
     "fit_geodesic",

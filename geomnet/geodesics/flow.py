@@ -14,7 +14,7 @@ from scipy.integrate import DOP853, OdeSolution
 
 from ..errors import ConvergenceError, DomainError
 
-__all__ = ["Flow", "Left", "integrate"]
+__all__ = ["MAX_STEPS", "Flow", "Left", "integrate"]
 
 MAX_STEPS = 10_000
 
@@ -62,6 +62,7 @@ def integrate(
     rtol: float,
     atol: np.ndarray,
     dense: bool = True,
+    max_steps: int = MAX_STEPS,
 ) -> Flow:
     """Follow a field from a state over [0, until].
 
@@ -77,13 +78,14 @@ def integrate(
         Absolute tolerances, above zero.
     dense : bool
         Whether states between the steps are asked for.
+    max_steps : int
 
     Raises
     ------
     Left
         Where the flow leaves its domain before `until`.
     ConvergenceError
-        After 10 000 steps.
+        After `max_steps` steps.
     """
     cause: list[Exception] = []
 
@@ -108,9 +110,9 @@ def integrate(
             states.append(solver.y)
             if dense:
                 pieces.append(solver.dense_output())
-            if len(pieces) > MAX_STEPS or len(times) > MAX_STEPS:
+            if len(times) > max_steps and solver.status == "running":
                 raise ConvergenceError(
-                    f"rtol: {MAX_STEPS} steps reach t = {solver.t:.3g} of {until:.3g} only; take "
+                    f"rtol: {max_steps} steps reach t = {solver.t:.3g} of {until:.3g} only; take "
                     "a larger rtol, or a shorter way"
                 )
     return Flow(

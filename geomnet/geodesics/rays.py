@@ -17,7 +17,7 @@ import numpy as np
 from ..errors import DomainError, InputError, check_array, check_batches, check_positive
 from ..threads import blas_threads
 from .adapt import adapt
-from .flow import Flow, Left, integrate
+from .flow import MAX_STEPS, Flow, Left, integrate
 
 __all__ = ["Ray", "both_ways", "initial_momentum", "ray", "shoot"]
 
@@ -78,6 +78,11 @@ class Ray:
     def steps(self) -> int:
         """Steps the integrator took."""
         return len(self._flow.times) - 1
+
+    @property
+    def evaluations(self) -> int:
+        """How often Hamilton's equations were evaluated."""
+        return self._flow.evaluations
 
     @cached_property
     def speed(self) -> np.ndarray:
@@ -200,6 +205,7 @@ def shoot(
     rtol: float,
     dense: bool = True,
     name: str = "velocity",
+    max_steps: int = MAX_STEPS,
 ) -> Ray:
     """Integrate Hamilton's equations for the way from the point: short ways keep their digits.
 
@@ -220,7 +226,7 @@ def shoot(
     atol = share * np.repeat([way or 1.0, push or 1.0], size)
     start = np.concatenate([np.zeros(size), momentum.reshape(-1)])
     try:
-        flow = integrate(rates, start, until, share, atol, dense)
+        flow = integrate(rates, start, until, share, atol, dense, max_steps)
     except Left as left:
         at = (point + left.state[:size].reshape(point.shape)).reshape(-1)
         place = ", ".join(f"{x:.6g}" for x in at[:6]) + ", …" * (at.size > 6)

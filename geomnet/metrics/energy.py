@@ -154,6 +154,23 @@ class EnergyMetric(Metric):
         velocity = jet.matrix @ p + self.nugget * p
         return velocity.reshape(shape), -0.5 * jet.gradient(p).reshape(shape)
 
+    def hamiltonian_derivative(
+        self, point: np.ndarray, momentum: np.ndarray, dx: np.ndarray, dp: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Changes of velocity and force along m changes (m, k, n, d) of k states (k, n, d)."""
+        jet = self._jet(point)
+        jet.prepare(momentum)
+        radial = isinstance(jet, _RadialJet)
+        k, n = point.shape[:2]
+        parts: list[Any] = _chunks(len(dx), n * int(np.sqrt(k))) if radial else [*range(len(dx))]
+        dv, dforce = np.empty(dx.shape), np.empty(dx.shape)
+        for part in parts:
+            drho = jet.change(dx[part])
+            bent = jet.matrix_change(drho, dx[part], momentum)
+            dv[part] = jet.matrix @ dp[part] + self.nugget * dp[part] + bent
+            dforce[part] = -0.5 * jet.gradient_change(drho, dx[part], momentum, dp[part])
+        return dv, dforce
+
     def squared_step(self, start: np.ndarray, end: np.ndarray) -> np.ndarray:
         """Midpoint rule, by Cholesky factors, (k,)."""
         middle, step = 0.5 * (start + end), end - start
