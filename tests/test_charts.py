@@ -81,6 +81,22 @@ def test_the_gradient_is_the_same_by_hand_by_autograd_and_by_differences(chart):
         assert metric.matrix.derivatives == derivatives
 
 
+@each_source
+@pytest.mark.parametrize("far", [0.0, 50.0, -1e4])
+def test_coordinates_of_very_different_size_keep_their_digits(derivatives, far):
+    # differences with steps of the size of the one would be blind to the other
+    chart = CHARTS["half_plane"]
+    start, end = np.array([far, 0.01]), np.array([far + 0.02, 0.01])
+    metric = chart.metric(derivatives)
+    v = np.array([[1.0, -2.0]])
+    found = metric.quadratic_gradient(v, start[None])
+    np.testing.assert_allclose(found, chart.gradient(v, start[None]), rtol=1e-7, atol=1e-3)
+    geo = gn.geodesic(metric, start, end)
+    truth = chart.between(start, end)
+    assert abs(geo.distance - truth) <= max(geo.error_estimate, 1e-12)
+    assert metric.matrix.derivatives == derivatives
+
+
 @each_chart
 @each_source
 def test_gradients_broadcast_vectors_against_points(chart, derivatives):
