@@ -33,6 +33,13 @@ STENCIL = 2e-3
 """Step of the fourth-order differences of G, relative to the coordinates: about ulp^(1/5)."""
 
 
+ROUGH = 1e-6
+"""Error of a difference of order 2 of G, relative to G, at which that of order 4 has no digits."""
+
+SHORTENINGS = 4
+"""How often a step may be shortened, a hundredfold at most each time."""
+
+
 class MetricMatrix:
     """The matrix of a metric in coordinates, with its derivatives, checked where it is used.
 
@@ -228,16 +235,40 @@ class MetricMatrix:
         return bool(np.abs(found - expected).max() <= 1e-4 * scale)
 
     def tensor(self, points: np.ndarray) -> np.ndarray:
-        """∂_iG by differences of order 4, (d, k, d, d)."""
+        """∂_iG by differences of order 4, (d, k, d, d).
+
+        Those of order 2 that come with them tell where a step is too long for G; it is shortened
+        there.
+        """
         steps = STENCIL * _scale(points)
-        d = self.dim
+        slopes, rough = self._slopes(points, steps)
+        for _ in range(SHORTENINGS):
+            where = np.flatnonzero((rough > ROUGH).any(axis=1))
+            if not len(where):
+                break
+            # the difference of both orders is of order 2
+            factor = np.sqrt(np.clip(0.1 * ROUGH / np.maximum(rough[where], 1e-300), 1e-4, 1.0))
+            steps[where] *= factor
+            slopes[:, where], rough[where] = self._slopes(points[where], steps[where])
+        return slopes
+
+    def _slopes(self, points: np.ndarray, steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """∂_iG of order 4, (d, k, d, d), and how far those of order 2 are off, (k, d)."""
+        d, count = self.dim, len(points)
         moves = np.array([-2.0, -1.0, 1.0, 2.0])
-        weights = np.array([1.0, -8.0, 8.0, -1.0]) / 12
         shifted = np.broadcast_to(points, (4, d, *points.shape)).copy()
         for i in range(d):
             shifted[:, i, :, i] += moves[:, None] * steps[:, i]
-        matrices = np.asarray(self.raw(shifted.reshape(-1, d))).reshape(4, d, len(points), d, d)
-        return np.tensordot(weights, matrices, axes=1) / steps.T[:, :, None, None]
+        matrices = np.asarray(self.raw(shifted.reshape(-1, d))).reshape(4, d, count, d, d)
+        width = steps.T[:, :, None, None]
+        near = 0.5 * (matrices[2] - matrices[1]) / width
+        far = 0.25 * (matrices[3] - matrices[0]) / width
+        found = (4 * near - far) / 3
+        # where G hardly changes over a step there is nothing to mend
+        change = np.abs(found - near) * width
+        size = np.abs(matrices).max(axis=(0, 3, 4))
+        off = np.where(np.isfinite(change), change, np.inf).max(axis=(2, 3)) / size
+        return found, np.where(np.isfinite(off), off, np.inf).T
 
     def _by_differences(self, v: np.ndarray, points: np.ndarray) -> np.ndarray:
         return np.einsum("ka,ikab,kb->ki", v, self.tensor(points), v)
