@@ -329,6 +329,12 @@ def test_the_identity_costs_nothing():
     assert np.array_equal(geo.curve.end, POINTS)
 
 
+def test_a_single_point_moves_straight():
+    metric = gn.L2Metric(gn.FunctionSpace([[0.5, -1.0]]))
+    geo = gn.fit_geodesic(gn.Network(gn.TanhField(2, 4), 4), metric, [[3.5, 3.0]])
+    assert geo.energy == pytest.approx(25.0, rel=1e-6)
+
+
 @pytest.mark.parametrize("metric", [gn.L2Metric, gn.EnergyMetric])
 def test_a_changed_order_on_the_line_is_refused(metric):
     points = np.array([[-1.0], [0.3], [1.2]])

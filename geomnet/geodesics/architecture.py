@@ -86,6 +86,9 @@ def fit_geodesic(
     there; the length of such curves grows without bound as layers are added, and no number is
     returned for it.
 
+    Standardise the sample where its scale is far from one, or its mean far from zero against its
+    spread: all parameters are damped alike, and those of such data are not alike in size.
+
     The solver takes the layers as smooth: with :class:`~geomnet.ReLUField` it reaches the target,
     but its KKT residual stays near 1e-3.
 

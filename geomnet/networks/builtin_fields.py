@@ -129,7 +129,7 @@ class _OneHiddenLayer(Field):
         each unit: units that differ are what makes layers move the sample in every direction.
         """
         d, m = self.dim, self.width
-        scale = max(float(points.std(axis=0).mean()), 1e-300)
+        scale = float(points.std(axis=0).mean()) or 1.0  # a single point has no scale of its own
         w = 2 * rng.normal(size=(m, d)) / (np.sqrt(d) * scale)
         b = -np.sum(w * points[rng.integers(len(points), size=m)], axis=1)
         return np.concatenate([w.reshape(-1), b, np.zeros(d * m + d)])
