@@ -374,30 +374,24 @@ def paraboloid_chart(d):
 def paraboloid_distance(a, b):
     """Distance on the graph of |x|² by Clairaut's relation r²dφ/ds = c.
 
-    With r² = c² + w², ds = √(1+4r²) dw and dφ = c ds/r², smooth up to the least radius, w = 0:
-    the geodesic either passes it (w runs from one radius down and up to the other) or does not.
+    With r² = c² + w², ds = √(1+4r²) dw and dφ = c ds/r²: along the geodesic w rises, from s at
+    the nearer end to the axis; negative if the geodesic passes its least radius c on the way.
     """
     low, high = sorted([np.linalg.norm(a), np.linalg.norm(b)])
     left, right = a / np.linalg.norm(a), b / np.linalg.norm(b)
     angle = 2 * np.arctan2(np.linalg.norm(left - right), np.linalg.norm(left + right))
     node, weight = np.polynomial.legendre.leggauss(300)
 
-    def integrals(c, radius):
-        top = np.arcsinh(np.sqrt(max(radius**2 - c**2, 0.0)) / c)  # w = c sinh t
-        t = 0.5 * top * (node + 1)
-        square = (c * np.cosh(t)) ** 2
-        ds = 0.5 * top * weight * np.sqrt(1 + 4 * square) * c * np.cosh(t)
+    def integrals(s):
+        c = np.sqrt((low - s) * (low + s))
+        first, last = np.arcsinh(s / c), np.arcsinh(np.hypot(s, np.sqrt(high**2 - low**2)) / c)
+        square = (c * np.cosh(0.5 * (first + last) + 0.5 * (last - first) * node)) ** 2
+        ds = 0.5 * (last - first) * weight * np.sqrt((1 + 4 * square) * square)  # w = c sinh t
         return np.array([np.sum(c * ds / square), np.sum(ds)])
 
-    sign = -1 if integrals(low, high)[0] > angle else 1
-    c = brentq(
-        lambda c: (integrals(c, high) + sign * integrals(c, low))[0] - angle,
-        1e-9 * low,
-        low,
-        xtol=1e-300,
-        rtol=1e-14,
-    )
-    return (integrals(c, high) + sign * integrals(c, low))[1]
+    inside = (1 - 1e-14) * low
+    s = brentq(lambda s: integrals(s)[0] - angle, -inside, inside, xtol=1e-15 * low, rtol=1e-14)
+    return integrals(s)[1]
 
 
 # the nine of reference.md, each with its ends, and the means to draw others
