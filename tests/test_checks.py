@@ -5,7 +5,19 @@ from dataclasses import replace
 import autograd.numpy as anp
 import numpy as np
 import pytest
-from cases import CLOSED, END, LINE, METRICS, SPACE, Crowd, HalfPlane, Sphere
+from cases import (
+    ALL_CHARTS,
+    CHARTS,
+    CLOSED,
+    DERIVATIVES,
+    END,
+    LINE,
+    METRICS,
+    SPACE,
+    Crowd,
+    HalfPlane,
+    Sphere,
+)
 
 import geomnet as gn
 
@@ -323,3 +335,120 @@ def test_a_loaded_geodesic_cannot_be_checked(tmp_path):
 def test_what_is_no_geodesic_is_refused(geo):
     with pytest.raises(gn.InputError, match=r"^geo: "):
         gn.check_geodesic(geo)
+
+
+# -- charts and immersions --------------------------------------------------------------------
+
+each_chart = pytest.mark.parametrize("chart", ALL_CHARTS.values(), ids=ALL_CHARTS)
+
+
+def graph(z):
+    return anp.concatenate([z, anp.sum(z**2, axis=-1, keepdims=True)], axis=-1)
+
+
+@each_chart
+@pytest.mark.parametrize("derivatives", DERIVATIVES)
+def test_charts_pass(chart, derivatives):
+    metric = chart.metric(derivatives)
+    for seed in range(2):
+        report = gn.check_metric(metric, chart.pairs(3, seed)[0], seed=seed)
+        assert report, report
+        assert len(report.checks) == 15
+
+
+@pytest.mark.parametrize("name", ["sphere2", "half_plane", "gauss1", "paraboloid20", "tangled"])
+def test_charts_pass_where_their_space_draws(name):
+    for seed in range(10):  # some of it next to the edge
+        report = gn.check_metric(ALL_CHARTS[name].metric(), seed=seed)
+        assert report, report
+
+
+def test_immersions_pass():
+    metric = gn.ImmersionMetric(graph, 2)
+    assert gn.check_metric(metric)
+    geo = gn.geodesic(metric, [-1.0, 0.5], [1.0, 0.7], 64)
+    report = gn.check_geodesic(geo)
+    assert report, report
+    assert len(report.checks) == 8
+
+
+@each_chart
+@pytest.mark.parametrize("method", [None, gn.PathNewton()])
+def test_geodesics_of_charts_pass(chart, method):
+    geo = gn.geodesic(chart.metric(), chart.start, chart.end, 32, method=method)
+    report = gn.check_geodesic(geo)
+    assert report, report
+    assert len(report.checks) == 8
+
+
+def test_equal_ends_in_a_chart_pass():
+    geo = gn.geodesic(CHARTS["half_plane"].metric(), [0.0, 1.0], [0.0, 1.0])
+    assert gn.check_geodesic(geo)
+
+
+def test_a_geodesic_past_the_antipode_passes():
+    t = np.linspace(0, 1.4 * np.pi, 65)
+    path = np.stack([np.cos(t), np.sin(t)], axis=-1)
+    metric = CHARTS["sphere2"].metric()
+    geo = gn.geodesic(metric, path[0], path[-1], 64, initial_path=path)
+    report = gn.check_geodesic(geo)
+    assert report, report
+    # it is stationary, and not shortest
+    assert "energy rises under a random bump" not in str(report)
+
+
+def test_a_gradient_that_is_wrong_in_places_is_named():
+    chart = CHARTS["sphere2"]
+
+    def gradient(v, x):  # where it is first compared, it is right
+        return np.where(x[..., :1] > 0, 1.01, 1.0) * chart.gradient(v, x)
+
+    points = chart.pairs(5)[0]
+    assert points[:, 0].min() < 0 < points[:, 0].max()
+    report = gn.check_metric(gn.ChartMetric(chart.matrix, 2, gradient), points)
+    assert "quadratic_gradient = d<u,u>/dx" in laws(report)
+
+
+def test_a_pullback_that_is_slightly_wrong_is_named():
+    def pullback(z, w):
+        return 1.001 * (w[:, :-1] + 2 * z * w[:, -1:])
+
+    report = gn.check_metric(gn.ImmersionMetric(graph, 2, pullback))
+    assert "gradients = d(squared_step)" in laws(report)
+
+
+@pytest.mark.parametrize("method", [None, gn.PathNewton()])
+@pytest.mark.parametrize(
+    ("changes", "law"),
+    [
+        (lambda g: {"energy": 1.01 * g.energy}, "energy as recorded"),
+        (lambda g: {"initial_velocity": 1.01 * g.initial_velocity}, "norm of the initial velocity"),
+        (lambda g: {"distance": 1.01 * g.distance}, "same distance backwards"),
+        (lambda g: {"distance": 0.99 * g.distance}, "halves add up"),
+    ],
+)
+def test_tampering_with_a_chart_shows(changes, law, method):
+    chart = CHARTS["spd3"]
+    geo = gn.geodesic(chart.metric(), chart.start, chart.end, 64, method=method)
+    assert any(
+        name.startswith(law) for name in laws(gn.check_geodesic(replace(geo, **changes(geo))))
+    )
+
+
+def test_a_polynomial_that_is_no_geodesic_is_found_out():
+    chart = CHARTS["sphere2"]
+    geo = gn.geodesic(chart.metric(), chart.start, chart.end)
+    bent = geo.coefficients + 1e-3 * np.random.default_rng(0).normal(size=geo.coefficients.shape)
+    for other in (
+        replace(geo, coefficients=bent),
+        replace(geo, metric=CHARTS["paraboloid2"].metric()),
+        replace(geo, coefficients=0 * bent),
+    ):
+        assert "energy stationary under a random bump" in laws(gn.check_geodesic(other))
+
+
+def test_points_of_another_chart_are_refused():
+    with pytest.raises(gn.InputError, match=r"^points: expected shape \(any, 2\)"):
+        gn.check_metric(CHARTS["sphere2"].metric(), np.zeros((4, 3)))
+    with pytest.raises(gn.InputError, match=r"lies outside the chart's domain"):
+        gn.check_metric(CHARTS["half_plane"].metric(), [[0.0, -1.0], [0.0, 1.0]])
