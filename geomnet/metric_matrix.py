@@ -74,6 +74,7 @@ class MetricMatrix:
                 raise InputError(f"{name}: expected a function, got {value!r}")
         self.function, self.gradient, self.domain = function, gradient, domain
         self.dim = check_integer("dim", dim, least=1)
+        self._eye = np.eye(self.dim)[:, None, :]
         self.autodiff = autodiff
         self._batched: bool | None = None
         self._broadcasts = True
@@ -95,10 +96,22 @@ class MetricMatrix:
                 raise DomainError(f"{_at(points, ~inside)} lies outside the chart's domain")
         with np.errstate(all="ignore"):
             matrices = np.asarray(self.raw(points))
+            if matrices.dtype != np.float64:
+                matrices = self._convert(matrices)
+            skew = np.abs(matrices - matrices.transpose(0, 2, 1)).max(initial=0.0)
+        if not skew <= 1e-8 * np.abs(matrices).max(initial=0.0):  # NaN fails too
+            self._refuse(matrices, points)
+        return matrices
+
+    def _convert(self, matrices: np.ndarray) -> np.ndarray:
         if matrices.dtype == object or matrices.dtype.kind not in "fiub":
             raise InputError(
                 f"metric_matrix: returned an array of dtype {matrices.dtype}, expected real numbers"
             )
+        return matrices.astype(np.float64)
+
+    def _refuse(self, matrices: np.ndarray, points: np.ndarray) -> None:
+        """Name the point at which a matrix is not finite, or not symmetric."""
         finite = np.isfinite(matrices).all(axis=(1, 2))
         if not finite.all():
             raise DomainError(f"metric_matrix: NaN or infinite at {_at(points, ~finite)}")
@@ -109,7 +122,6 @@ class MetricMatrix:
                 f"metric_matrix: not symmetric at {_at(points, bad)}, entries differ by "
                 f"{skew[bad][0]:.3g}; return (G + Gᵀ)/2 if that is what was meant"
             )
-        return matrices
 
     def raw(self, points: Any) -> Any:
         """The user's function on points (k, d), arrays or autograd's boxes: (k, d, d)."""
@@ -283,25 +295,27 @@ class MetricMatrix:
             else:
                 mixed, curvature = self._seconds_by_polarising(v, points)
         # a neighbour outside the chart costs speed of convergence only
-        curvature = np.where(np.isfinite(curvature), curvature, 0.0)
-        return mixed, 0.5 * (curvature + np.swapaxes(curvature, 1, 2))
+        if not np.isfinite(curvature).all():
+            curvature = np.where(np.isfinite(curvature), curvature, 0.0)
+        return mixed, 0.5 * (curvature + curvature.transpose(0, 2, 1))
 
     def _seconds_by_polarising(
         self, v: np.ndarray, points: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         d, k = self.dim, len(points)
-        units = np.eye(d)[:, None, :] * (np.abs(v).max() or 1.0)
-        pairs = self.quadratic_gradient(np.concatenate([v + units, v - units]), points)
-        size = 2 * units.max()
-        mixed = np.moveaxis((pairs[:d] - pairs[d:]) / size, 0, -1)
+        size = np.abs(v).max() or 1.0
+        around = np.empty((2, d, k, d))
+        units = size * self._eye
+        around[0], around[1] = v + units, v - units
+        pairs = self.quadratic_gradient(around.reshape(2 * d, k, d), points)
+        mixed = (pairs[:d] - pairs[d:]).transpose(1, 2, 0) / (2 * size)
         steps = SLOPE * _scale(points)
-        moves = np.eye(d)[:, None, :] * steps
-        shifted = np.concatenate([points + moves, points - moves]).reshape(-1, d)
-        slopes = self.quadratic_gradient(
-            np.broadcast_to(v, (2 * d, k, d)).reshape(-1, d), shifted
-        ).reshape(2, d, k, d)
-        curvature = (slopes[0] - slopes[1]) / (2 * steps.T[:, :, None])
-        return mixed, np.moveaxis(curvature, 0, -1)
+        moves = self._eye * steps
+        around[0], around[1] = points + moves, points - moves
+        tiled = np.broadcast_to(v, (2 * d, k, d)).reshape(-1, d)
+        slopes = self.quadratic_gradient(tiled, around.reshape(-1, d)).reshape(2, d, k, d)
+        curvature = (slopes[0] - slopes[1]).transpose(1, 2, 0) / (2 * steps[:, None, :])
+        return mixed, curvature
 
     def _seconds_by_differences(
         self, v: np.ndarray, points: np.ndarray
@@ -334,7 +348,7 @@ class MatrixForm:
         self.metric, self.v, self.m = metric, velocity, base_point
         self.matrix = metric(base_point)
         self.flat = (self.matrix @ velocity[:, :, None])[:, :, 0]
-        self.value = np.einsum("ka,ka->k", self.flat, velocity)
+        self.value = (self.flat * velocity).sum(axis=1)
         try:
             self._factors = np.linalg.cholesky(self.matrix)
         except np.linalg.LinAlgError:
@@ -455,12 +469,18 @@ class MatrixMechanics:
 
     def check_ends(self, start: np.ndarray, end: np.ndarray) -> None:
         """Raise where the metric is not one at an end, by name; ends may be many, (..., d)."""
-        for name, point in (("start", start), ("end", end)):
-            points = point.reshape(-1, self.matrix.dim)
-            try:
-                self.linearise(np.zeros_like(points), points)
-            except (DomainError, InputError) as error:
-                raise type(error)(f"{name}: {error}") from None
+        dim = self.matrix.dim
+        try:
+            both = np.concatenate([start.reshape(-1, dim), end.reshape(-1, dim)])
+            self.linearise(both, both)
+        except (DomainError, InputError):
+            for name, point in (("start", start), ("end", end)):
+                points = point.reshape(-1, dim)
+                try:
+                    self.linearise(points, points)
+                except (DomainError, InputError) as error:
+                    raise type(error)(f"{name}: {error}") from None
+            raise
 
 
 def _scale(points: np.ndarray) -> np.ndarray:

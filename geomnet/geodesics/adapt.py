@@ -44,10 +44,8 @@ class GeomstatsChart(MatrixMechanics):
     def check_ends(self, start: np.ndarray, end: np.ndarray) -> None:
         """Raise where an end is no point of the space, or the metric is not one there."""
         for name, point in (("start", start), ("end", end)):
-            # geomstats' intrinsic spheres test embedded points
-            intrinsic = getattr(self.space, "intrinsic", False)
             points = point.reshape(-1, self.matrix.dim)
-            inside = np.atleast_1d(intrinsic or self.space.belongs(points))
+            inside = np.atleast_1d(self.space.belongs(points))
             if not inside.all():
                 raise InputError(
                     f"{name}: {points[~inside][0].tolist()} does not belong to {self.space!r}"

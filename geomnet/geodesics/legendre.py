@@ -29,8 +29,12 @@ class Basis:
     """φ_j at the nodes, (Q, p−1)."""
     slopes: np.ndarray
     """φ_j' at the nodes, (Q, p−1)."""
+    both: np.ndarray
+    """φ_j, then φ_j', (2Q, p−1)."""
+    pulls: np.ndarray
+    """Weighted 2φ_j' and φ_j, transposed: what ♭u and q make gradients of, (2, p−1, Q)."""
     products: np.ndarray
-    """Weighted φ'φ', φφ' and φφ of every pair, (3, (p−1)², Q)."""
+    """Weighted 2φ'φ', φφ' and φφ of every pair, (3, (p−1)², Q)."""
 
 
 @lru_cache
@@ -43,8 +47,17 @@ def basis(degree: int) -> Basis:
     def pairs(left, right):
         return np.einsum("q,qi,qj->ijq", weights, left, right).reshape(-1, len(times))
 
-    products = np.stack([pairs(slopes, slopes), pairs(values, slopes), pairs(values, values)])
-    return Basis(times, weights, values, slopes, products)
+    return Basis(
+        times,
+        weights,
+        values,
+        slopes,
+        both=np.concatenate([values, slopes]),
+        pulls=np.stack([2 * slopes.T * weights, values.T * weights]),
+        products=np.stack(
+            [2 * pairs(slopes, slopes), pairs(values, slopes), pairs(values, values)]
+        ),
+    )
 
 
 def functions(degree: int, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -31,6 +32,9 @@ __all__ = ["geodesic", "geodesic_batch"]
 
 FEW = 128
 """Most coordinates of a chart whose Hessian is dense."""
+
+TINY = 16
+"""Coordinates up to which no product is long enough for a second thread."""
 
 ENOUGH = 1e-5
 """Relative error of a distance at which no further method is tried."""
@@ -110,7 +114,7 @@ def geodesic(
     problem = Problem(metric, start, end, n_steps, initial, certify_index)
     if np.array_equal(start, end):
         return replace(standing(problem), method=plan[0][1])
-    with blas_threads(shape[0]):
+    with blas_threads(shape[0]) if start.size > TINY else nullcontext():
         found = _run(plan, problem)
         if starts > 1:
             found = _shortest(plan, problem, found, starts, seed)

@@ -12,6 +12,7 @@ with the degree where the metric is smooth. Many pairs are solved in one batch.
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from dataclasses import dataclass
 from functools import cached_property
@@ -110,55 +111,53 @@ class SpectralPath:
                 run.settled = (
                     run.error_estimate <= self.rtol * run.distance and len(run.lengths) > 1
                 )
-        for degree in {len(run.c) for run in runs}:
-            self._polish(metric, [run for run in runs if len(run.c) == degree])
+        for run in runs:
+            self._polish(run)
         return [self._certify(run) for run in runs]
 
     def _solve(self, metric: Any, runs: list[_Run], b: Basis) -> None:
         """Newton's method at one degree, on every run's coefficients."""
-        open_ = list(runs)
         for run in runs:
             run.prolong(b)
-        state = _Paths.of(metric, open_, [run.c for run in open_], b)
+        open_, state = list(runs), _Paths.of(metric, runs, b)
         for iteration in range(self.max_iter):
-            moved, decrements, accepted = _descend(metric, open_, state)
+            moved, decrements, accepted = _descend(open_, state)
             left = []
             for i, run in enumerate(open_):
-                run.c = moved.coefficients[i]
                 # the last step is taken too: of a decrement δ it leaves some δ² of the path, δ⁴
                 # of the energy
                 enough = (SHARE * max(run.change(moved.energy[i]), self.rtol)) ** 0.25
                 if accepted[i] and decrements[i] > enough and iteration + 1 < self.max_iter:
                     left.append(i)
                 else:
-                    run.record(moved, i, decrements[i] ** 4)
+                    run.end_degree(moved, i, decrements[i] ** 4)
             if not left:
                 return
-            open_ = [open_[i] for i in left]
-            state = moved if len(left) == len(moved.energy) else moved.take(left)
+            if len(left) == len(open_):
+                state = moved
+            else:
+                open_ = [open_[i] for i in left]
+                state = moved.at(left, moved.coefficients[left])
 
-    def _polish(self, metric: Any, runs: list[_Run]) -> None:
-        """Bring the gradients of runs of one degree below their tolerance."""
-        together = _Paths.of(metric, runs, [run.c for run in runs], basis(len(runs[0].c) + 1))
-        for i, run in enumerate(runs):
-            state, place = together, i
-            for attempt in range(4):
-                run.gradient_norm = state.gradient_norm(place)
-                if run.gradient_norm <= self.tol or attempt == 3:
-                    break
-                alone = state if state.count == 1 else state.take([place])
-                moved, _, accepted = _descend(metric, [run], alone)
-                if not accepted[0]:
-                    break
-                state, place = moved, 0
-            run.c = state.coefficients[place]
-            run.state, run.place = state, place
-            run.update(state, place)
-            run.left = 0.0
+    def _polish(self, run: _Run) -> None:
+        """Bring the gradient at the last degree below its tolerance."""
+        for _ in range(3):
+            run.gradient_norm = run.state.gradient_norm(run.place)
+            if run.gradient_norm <= self.tol:
+                break
+            state, place = run.state, run.place
+            if state.count > 1:
+                state = state.at([place], state.coefficients[[place]])
+            moved, _, accepted = _descend([run], state)
+            if not accepted[0]:
+                break
+            run.read(moved, 0)
+        run.gradient_norm = run.state.gradient_norm(run.place)
+        run.left = 0.0
 
     def _certify(self, run: _Run) -> Geodesic:
         problem, state, place = run.problem, run.state, run.place
-        shape = problem.start.shape
+        shape, speed = problem.start.shape, state.speed(place)
         error = run.error_estimate + run.gradient_norm**2 * run.distance
         passes = run.gradient_norm <= self.tol
         settled = error <= max(self.rtol, 1e-5) * run.distance
@@ -169,7 +168,7 @@ class SpectralPath:
             converged=bool(passes and settled),
             gradient_norm=run.gradient_norm,
             tolerance=self.tol,
-            speed_variation=state.speed_variation(place),
+            speed_variation=float(np.max(np.abs(speed / speed.mean() - 1))),
             error_estimate=float(error),
             observed_order=None,
             locally_shortest=known.locally_shortest,
@@ -198,7 +197,7 @@ class SpectralPath:
         path, velocity = reported(problem.start, problem.end, coefficients, problem.n_steps)
         return Geodesic(
             path=path,
-            length=state.length(place),
+            length=float(state.basis.weights @ speed),
             distance=run.distance,
             energy=run.distance**2,
             initial_velocity=velocity[0],
@@ -258,22 +257,23 @@ class _Run:
         # two degrees must follow for an error estimate
         return min(next(fits, DEGREES[-1]), DEGREES[max(0, bisect_left(DEGREES, most) - 1)])
 
-    def update(self, state: _Paths, i: int) -> None:
-        """Read length and tail of a state."""
-        self.lengths[-1] = float(np.sqrt(state.energy[i]))
-        self.tail = state.tail(i)
-
-    def record(self, state: _Paths, i: int, left: float) -> None:
-        """End a degree, with a share of the energy left to Newton's method."""
+    def end_degree(self, state: _Paths, i: int, left: float) -> None:
+        """End a degree at a state, with a share of the energy left to Newton's method."""
         self.lengths.append(0.0)
-        self.update(state, i)
+        self.read(state, i)
         self.left = left
+
+    def read(self, state: _Paths, i: int) -> None:
+        """Take coefficients, length and tail from a state."""
+        self.state, self.place, self.c = state, i, state.coefficients[i]
+        self.lengths[-1] = math.sqrt(float(state.energy[i]))
+        self.tail = state.tail(i)
 
     def change(self, energy: float) -> float:
         """Relative change of the length since the last degree; of the first, as of all."""
         if not self.lengths or not energy > 0:
             return FIRST
-        return abs(float(np.sqrt(energy)) / self.lengths[-1] - 1)
+        return abs(math.sqrt(energy) / self.lengths[-1] - 1)
 
     @property
     def distance(self) -> float:
@@ -294,58 +294,49 @@ def _linear(times: np.ndarray, knots: np.ndarray, path: np.ndarray) -> np.ndarra
 
 
 class _Paths:
-    """Polynomial paths of one degree with energy, gradient and Hessian; batch axis first."""
+    """Polynomial paths of one degree with energy, gradient and Hessian, (B, ...)."""
 
     def __init__(
         self, metric: Any, starts: np.ndarray, deltas: np.ndarray, c: np.ndarray, b: Basis
     ) -> None:
-        self.metric, self.starts, self.deltas, self.coefficients, self.basis = (
-            metric,
-            starts,
-            deltas,
-            c,
-            b,
-        )
+        self.metric, self.starts, self.deltas, self.basis = metric, starts, deltas, b
+        self.coefficients = c
         self.count, self.size = starts.shape
-        bow = np.tensordot(b.values, c, axes=(1, 1))
-        pull = np.tensordot(b.slopes, c, axes=(1, 1))
-        points = starts + b.times[:, None, None] * deltas + bow
+        nodes = len(b.times)
+        moved = b.both @ c
+        points = starts[:, None] + b.times[:, None] * deltas[:, None] + moved[:, :nodes]
+        speeds = deltas[:, None] + moved[:, nodes:]
         shape = (-1, *metric.space.shape)
-        self.form = metric.linearise((deltas + pull).reshape(shape), points.reshape(shape))
-        self.squared_speed = self.form.value.reshape(len(b.times), self.count)
-        self.energy = b.weights @ self.squared_speed
+        self.form = metric.linearise(speeds.reshape(shape), points.reshape(shape))
+        self.squared_speed = self.form.value.reshape(self.count, nodes)
+        self.energy = self.squared_speed @ b.weights
 
     @classmethod
-    def of(cls, metric: Any, runs: list[_Run], c: list[np.ndarray], b: Basis) -> _Paths:
-        """Evaluate runs at coefficients."""
-        starts, deltas = np.stack([r.start for r in runs]), np.stack([r.delta for r in runs])
-        return cls(metric, starts, deltas, np.stack(c), b)
-
-    def take(self, items: list[int]) -> _Paths:
-        """Evaluate a selection anew."""
-        return _Paths(
-            self.metric,
-            self.starts[items],
-            self.deltas[items],
-            self.coefficients[items],
-            self.basis,
+    def of(cls, metric: Any, runs: list[_Run], b: Basis) -> _Paths:
+        """Evaluate runs at their coefficients."""
+        starts, deltas, c = (
+            [getattr(run, name) for run in runs] for name in ("start", "delta", "c")
         )
+        return cls(metric, np.array(starts), np.array(deltas), np.array(c), b)
+
+    def at(self, items: Any, c: np.ndarray) -> _Paths:
+        """Evaluate a selection at other coefficients."""
+        return _Paths(self.metric, self.starts[items], self.deltas[items], c, self.basis)
 
     @cached_property
     def gradient(self) -> np.ndarray:
         """∂E/∂c, (B, (p−1)·D)."""
-        b, shape = self.basis, (len(self.basis.times), -1)
-        weights = b.weights[:, None]
-        flat = b.slopes.T @ (2 * weights * self.form.flat.reshape(shape))
-        pull = b.values.T @ (weights * self.form.gradient.reshape(shape))
-        found = (flat + pull).reshape(-1, self.count, self.size)
-        return np.swapaxes(found, 0, 1).reshape(self.count, -1)
+        shape = (self.count, -1, self.size)
+        to_speed, to_point = self.basis.pulls
+        found = to_speed @ self.form.flat.reshape(shape)
+        found += to_point @ self.form.gradient.reshape(shape)
+        return found.reshape(self.count, -1)
 
     def _assemble(self, products: np.ndarray, matrices: np.ndarray) -> np.ndarray:
         """Σ_q products[jk, q] matrices[q] as matrices of (jα, kβ), (B, (p−1)·D, (p−1)·D)."""
         m, d = self.basis.slopes.shape[1], self.size
-        blocks = products @ matrices.reshape(len(self.basis.times), -1)
-        blocks = blocks.reshape(m, m, self.count, d, d).transpose(2, 0, 3, 1, 4)
+        blocks = products @ matrices.reshape(self.count, -1, d * d)
+        blocks = blocks.reshape(self.count, m, m, d, d).transpose(0, 1, 3, 2, 4)
         return blocks.reshape(self.count, m * d, m * d)
 
     @cached_property
@@ -353,17 +344,16 @@ class _Paths:
         """∂²E/∂c∂c, (B, (p−1)·D, (p−1)·D)."""
         _, c, a = second_derivatives(self.form)
         across = self._assemble(self.basis.products[1], c)
-        return (
-            self.stiffness
-            + across
-            + np.swapaxes(across, 1, 2)
-            + self._assemble(self.basis.products[2], a)
-        )
+        found = self._assemble(self.basis.products[2], a)
+        found += self.stiffness
+        found += across
+        found += across.transpose(0, 2, 1)
+        return found
 
     @cached_property
     def stiffness(self) -> np.ndarray:
         """M: the Hessian with the metric held fixed."""
-        return self._assemble(2 * self.basis.products[0], self._matrices)
+        return self._assemble(self.basis.products[0], self._matrices)
 
     @cached_property
     def _matrices(self) -> np.ndarray:
@@ -373,27 +363,23 @@ class _Paths:
     def gradient_norm(self, i: int) -> float:
         """√(gᵀM⁻¹g/E)."""
         g = self.gradient[i]
-        return float(np.sqrt(max(g @ np.linalg.solve(self.stiffness[i], g), 0) / self.energy[i]))
+        square = g @ np.linalg.solve(self.stiffness[i], g)
+        return math.sqrt(max(float(square), 0.0) / float(self.energy[i]))
 
-    def length(self, i: int) -> float:
-        return float(self.basis.weights @ np.sqrt(np.maximum(self.squared_speed[:, i], 0)))
-
-    def speed_variation(self, i: int) -> float:
-        speed = np.sqrt(np.maximum(self.squared_speed[:, i], 0.0))
-        return float(np.max(np.abs(speed / speed.mean() - 1)))
+    def speed(self, i: int) -> np.ndarray:
+        """Speed at the nodes, (Q,)."""
+        return np.sqrt(np.maximum(self.squared_speed[i], 0.0))
 
     def tail(self, i: int) -> float:
         """Speed of the last two coefficients against the whole: what is cut off is smaller."""
-        last = self.coefficients[i][-2:]
-        sizes = np.einsum("ja,jqa->jq", last, (self._matrices_of(i) @ last.T).transpose(2, 0, 1))
-        return float(np.sqrt(max((sizes @ self.basis.weights).sum(), 0.0) / self.energy[i]))
-
-    def _matrices_of(self, i: int) -> np.ndarray:
-        d = self.size
-        return self._matrices.reshape(len(self.basis.times), self.count, d, d)[:, i]
+        last = self.coefficients[i, -2:]
+        matrices = self._matrices.reshape(self.count, len(self.basis.times), -1)[i]
+        mean = (self.basis.weights @ matrices).reshape(self.size, self.size)
+        square = float(np.vdot(last @ mean, last))
+        return math.sqrt(max(square, 0.0) / float(self.energy[i]))
 
 
-def _descend(metric: Any, runs: list[_Run], state: _Paths) -> tuple[_Paths, np.ndarray, np.ndarray]:
+def _descend(runs: list[_Run], state: _Paths) -> tuple[_Paths, np.ndarray, np.ndarray]:
     """Take one step of every path: (H + μM)s = −g with the least μ tried that lets it be taken.
 
     Returns
@@ -404,7 +390,7 @@ def _descend(metric: Any, runs: list[_Run], state: _Paths) -> tuple[_Paths, np.n
     accepted : ndarray of bool, shape (B,)
         Where False, no step lowers the energy, and the path was left.
     """
-    beside = _to_saddle(metric, runs, state)
+    beside = _to_saddle(runs, state)
     if beside is not None:
         return beside
     count = len(runs)
@@ -421,7 +407,8 @@ def _descend(metric: Any, runs: list[_Run], state: _Paths) -> tuple[_Paths, np.n
             step = _shifted_step(runs[i], state, i)
             slopes[k] = step @ state.gradient[i]
             moved[i] = c[i] + step.reshape(c[i].shape)
-        trial, energy = _try(metric, [runs[i] for i in open_], moved[open_], state.basis)
+        whole = len(open_) == count
+        trial, energy = _try(state, slice(None) if whole else open_, moved[open_])
         level = state.energy[open_]
         # at rounding level the step is Newton's own
         fine = (-slopes <= 1e-12 * level) & (energy <= level * (1 + 1e-13))
@@ -431,35 +418,30 @@ def _descend(metric: Any, runs: list[_Run], state: _Paths) -> tuple[_Paths, np.n
         for k, i in enumerate(open_.tolist()):
             runs[i].evaluations += 1
             runs[i].shift = relax(runs[i].shift) if good[k] else raise_shift(runs[i].shift)
+        if whole and trial is not None and good.all():
+            return trial, decrements, accepted
         stuck = ~good & np.array([runs[i].shift > LARGEST_SHIFT for i in open_])
         moved[open_[stuck]] = c[open_[stuck]]
-        if trial is None or len(open_) < count or stuck.any():
-            trial = None
         open_ = open_[~good & ~stuck]
-    if trial is None:
-        trial = _Paths.of(metric, runs, list(moved), state.basis)
-    return trial, decrements, accepted
+    return state.at(slice(None), moved), decrements, accepted
 
 
-def _to_saddle(
-    metric: Any, runs: list[_Run], state: _Paths
-) -> tuple[_Paths, np.ndarray, np.ndarray] | None:
+def _to_saddle(runs: list[_Run], state: _Paths) -> tuple[_Paths, np.ndarray, np.ndarray] | None:
     """Newton's own step near a geodesic that is not shortest, if it halves the gradient.
 
     Only for a path that was given: nobody else meant to be there.
     """
-    if len(runs) > 1 or runs[0].problem.initial_path is None:
+    run = runs[0]
+    if len(runs) > 1 or run.problem.initial_path is None:
         return None
     norm = state.gradient_norm(0)
     if norm > NEAR or not dpotrf(state.hessians[0], lower=1)[1]:
         return None
     step = np.linalg.solve(state.hessians[0], -state.gradient[0])
-    trial = _try(
-        metric, runs, state.coefficients + step.reshape(state.coefficients.shape), state.basis
-    )[0]
+    c = state.coefficients
+    trial = _try(state, slice(None), c + step.reshape(c.shape))[0]
     if trial is None or not trial.gradient_norm(0) <= 0.5 * norm:
         return None
-    run = runs[0]
     run.iterations, run.evaluations = run.iterations + 1, run.evaluations + 1
     run.hessian = state.hessians[0]
     return trial, np.array([norm]), np.array([True])
@@ -479,17 +461,17 @@ def _shifted_step(run: _Run, state: _Paths, i: int) -> np.ndarray:
             raise DomainError("metric_matrix: not positive definite along a path")
 
 
-def _try(
-    metric: Any, runs: list[_Run], c: np.ndarray, b: Basis
-) -> tuple[_Paths | None, np.ndarray]:
+def _try(state: _Paths, items: Any, c: np.ndarray) -> tuple[_Paths | None, np.ndarray]:
     """Paths at trial coefficients and their energies, infinite outside the metric's domain."""
     try:
-        trial = _Paths.of(metric, runs, list(c), b)
+        trial = state.at(items, c)
         return trial, trial.energy
     except (DomainError, FloatingPointError):
-        if len(runs) == 1:
+        if len(c) == 1:
             return None, np.array([np.inf])
-    return None, np.concatenate([_try(metric, [r], c[i : i + 1], b)[1] for i, r in enumerate(runs)])
+    places = np.arange(state.count)[items]
+    alone = [_try(state, places[k : k + 1], c[k : k + 1])[1] for k in range(len(c))]
+    return None, np.concatenate(alone)
 
 
 def _inertia(hessian: np.ndarray, stiffness: np.ndarray, margin: float) -> Inertia:
