@@ -426,3 +426,24 @@ def geodesic_by_collocation(matrix, start, end):
     assert found.success
     velocity = found.y[d:, 0]
     return np.sqrt(velocity @ matrix(start[None])[0] @ velocity), velocity
+
+
+# -- Jacobi fields ----------------------------------------------------------------------------
+
+
+def first_zero(curvature, until):
+    """First zero of f'' + K(t) f = 0 with f(0) = 0, f'(0) = 1, by scipy's events."""
+
+    def crossing(t, state):
+        return state[0] if t > 1e-3 else 1.0
+
+    found = solve_ivp(
+        lambda t, state: [state[1], -curvature(t) * state[0]],
+        (0, until),
+        [0.0, 1.0],
+        method="DOP853",
+        rtol=1e-12,
+        atol=1e-13,
+        events=crossing,
+    )
+    return found.t_events[0][0]

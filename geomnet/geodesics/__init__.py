@@ -4,8 +4,10 @@ from .architecture import fit_geodesic
 from .architecture_result import ArchitectureGeodesic
 from .certificate import Certificate
 from .closed_form import StraightLine
+from .conjugate import ConjugatePoint
 from .geomstats_solver import LogSolver
 from .hamiltonian import hamiltonian_flow
+from .jacobi import JacobiFields, conjugate_points, jacobi_fields
 from .lagrangian import ArchitectureLagrangian
 from .newton import PathNewton
 from .newton_cg import PathNewtonCG
@@ -22,7 +24,9 @@ __all__ = [
     "ArchitectureLagrangian",
     "ArchitectureSQP",
     "Certificate",
+    "ConjugatePoint",
     "Geodesic",
+    "JacobiFields",
     "LogSolver",
     "PathNewton",
     "PathNewtonCG",
@@ -31,9 +35,11 @@ __all__ = [
     "Shooting",
     "SpectralPath",
     "StraightLine",
+    "conjugate_points",
     "fit_geodesic",
     "geodesic",
     "geodesic_batch",
     "hamiltonian_flow",
+    "jacobi_fields",
     "ray",
 ]
