@@ -79,20 +79,19 @@ def measure(name: str, georce: PeerProcess, rounds: int, budget: float) -> dict[
 
 
 TITLES = {
-    "sphere": "sphere $S^{{{}}}$",
-    "gauss": "normal distributions × {}",
+    "sphere": "sphere $S^{{{0}}}$",
+    "gauss": "normal distributions, {0}-fold",
     "spd": "positive definite {0}×{0}",
-    "paraboloid": "paraboloid, dimension {}",
+    "paraboloid": "paraboloid",
 }
 
 
 def title(row: dict[str, Any]) -> str:
-    """Problem in words."""
+    """Problem in words, and its dimension."""
     name = row["problem"]
     family = name.rstrip("0123456789")
-    if family not in TITLES:
-        return name
-    return TITLES[family].format(name[len(family) :])
+    words = TITLES.get(family, name).format(name[len(family) :]).removesuffix(", 1-fold")
+    return f"{words} (dimension {row['dim']})"
 
 
 def draw(rows: list[dict[str, Any]], cpu: str) -> None:
@@ -136,7 +135,7 @@ def draw(rows: list[dict[str, Any]], cpu: str) -> None:
         axes.set_title(title(row), fontsize=9.5)
         axes.grid(True, which="major", color="0.92", lw=0.7)
         axes.spines[["top", "right"]].set_visible(False)
-        axes.tick_params(labelsize=8)
+        axes.tick_params(labelsize=8, labelbottom=True)
         axes.xaxis.set_major_locator(FixedLocator([1e-2, 1e-5, 1e-8, 1e-11]))
         axes.xaxis.set_minor_locator(NullLocator())
     grid.flat[0].set_xlim(0.3, FLOOR / 4)
@@ -144,10 +143,7 @@ def draw(rows: list[dict[str, Any]], cpu: str) -> None:
         axes.axis("off")
     for axes in grid[:, 0]:
         axes.set_ylabel("milliseconds", fontsize=9)
-    for k in range(columns):
-        below = [grid[i, k] for i in range(lines) if grid[i, k].axison]
-        below[-1].set_xlabel("relative error of the length", fontsize=9)
-        below[-1].tick_params(labelbottom=True)
+    figure.supxlabel("relative error of the length", fontsize=9)
     grid.flat[len(rows)].legend(
         handles=[handles[s] for s in STYLES if s in handles],
         frameon=False,
