@@ -31,7 +31,7 @@ def test_pairs_of_a_batch_are_solved_as_alone(name, method):
         assert geo.metric is metric
 
 
-@pytest.mark.parametrize("name", ["sphere2", "half_plane", "spd3", "paraboloid20"])
+@pytest.mark.parametrize("name", ["sphere2", "half_plane", "spd3", "gauss1"])
 def test_a_hundred_pairs_have_their_closed_distances(name):
     chart = CHARTS[name]
     starts, ends = chart.pairs(100, seed=8)

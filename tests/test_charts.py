@@ -11,6 +11,7 @@ import pytest
 from cases import ALL_CHARTS, CHARTS, DERIVATIVES, SMALL_CHARTS, Chart
 
 import geomnet as gn
+from geomnet.geodesics import newton
 from geomnet.path_energy import LinearisedPath
 
 each_chart = pytest.mark.parametrize("chart", ALL_CHARTS.values(), ids=ALL_CHARTS)
@@ -183,6 +184,7 @@ def test_block_hessians_are_the_dense_one(chart, derivatives):
     assert state.energy == pytest.approx(oracles.chart_energy(chart.matrix, path), rel=1e-13)
     assert gap(state.gradient, gradient) < 1e-3 * DIGITS[derivatives]
     assert gap(full_hessian(state), hessian) < DIGITS[derivatives]
+    assert gap(dense(*newton.hessian(state)), hessian) < DIGITS[derivatives]
 
 
 @each_small
@@ -608,6 +610,7 @@ def test_chords_have_the_derivatives_of_the_chordal_energy(name):
     assert state.energy == pytest.approx(oracles.chordal_energy(immersion, path), rel=1e-13)
     assert gap(state.gradient, gradient) < 1e-10
     assert gap(full_hessian(state), hessian) < 1e-7
+    assert gap(dense(*newton.hessian(state)), hessian) < 1e-7
     dx, dy = np.random.default_rng(0).normal(size=(2, *path[1:].shape))
     xx, xy, yy = (np.asarray(b) for b in state.steps.blocks())
     to_x, to_y = state.steps.hessian_product(dx, dy)
