@@ -447,3 +447,21 @@ def first_zero(curvature, until):
         events=crossing,
     )
     return found.t_events[0][0]
+
+
+def parallel_transport(metric_matrix, path, velocity, vector, until):
+    """Integrate u' = −Γ(γ', u) with Christoffel symbols by differences of the metric matrix."""
+
+    def slope(t, u):
+        x, v = path(t), velocity(t)
+        units = np.eye(len(x))
+        change = np.array([central_difference(metric_matrix, x, e) for e in units])
+        # Γ_k(v, u) with the first index lowered
+        lowered = 0.5 * (
+            np.einsum("ikj,i,j->k", change, v, u)
+            + np.einsum("jki,i,j->k", change, v, u)
+            - np.einsum("kij,i,j->k", change, v, u)
+        )
+        return -np.linalg.solve(metric_matrix(x), lowered)
+
+    return solve_ivp(slope, (0, until), vector, method="DOP853", rtol=1e-10, atol=1e-11).y[:, -1]

@@ -9,6 +9,7 @@ from .geomstats_solver import LogSolver
 from .hamiltonian import hamiltonian_flow
 from .jacobi import JacobiFields, conjugate_points, jacobi_fields
 from .lagrangian import ArchitectureLagrangian
+from .lbfgs import PathLBFGS
 from .newton import PathNewton
 from .newton_cg import PathNewtonCG
 from .pointwise import PointwiseNewton
@@ -18,6 +19,7 @@ from .shooting import Shooting
 from .solve import geodesic, geodesic_batch
 from .spectral import SpectralPath
 from .sqp import ArchitectureSQP
+from .transport import Transport, parallel_transport
 
 __all__ = [
     "ArchitectureGeodesic",
@@ -28,6 +30,7 @@ __all__ = [
     "Geodesic",
     "JacobiFields",
     "LogSolver",
+    "PathLBFGS",
     "PathNewton",
     "PathNewtonCG",
     "PointwiseNewton",
@@ -35,11 +38,13 @@ __all__ = [
     "Shooting",
     "SpectralPath",
     "StraightLine",
+    "Transport",
     "conjugate_points",
     "fit_geodesic",
     "geodesic",
     "geodesic_batch",
     "hamiltonian_flow",
     "jacobi_fields",
+    "parallel_transport",
     "ray",
 ]
