@@ -306,3 +306,16 @@ def test_times_outside_are_named(t):
 def test_what_is_no_metric_is_named():
     with pytest.raises(gn.InputError, match=r"^metric: "):
         gn.ray("sphere", [0.1, 0.2], [1.0, 0.0])
+
+
+# -- fixed steps ------------------------------------------------------------------------------
+
+
+def test_the_flow_in_fixed_steps_takes_points_of_charts():
+    metric, x, v = sphere(3), np.array([0.3, -0.2, 0.5]), np.array([[0.5, 0.9, -0.4], [0, 1, 0]])
+    points, momenta = gn.hamiltonian_flow(metric, x, metric.flat(v, x), 64)
+    assert points.shape == momenta.shape == (65, 2, 3)
+    rays = gn.ray(metric, x, v)
+    t = np.linspace(0, 1, 65)
+    np.testing.assert_allclose(points, rays(t), atol=1e-6)
+    np.testing.assert_allclose(momenta, rays.momentum(t), atol=1e-6)
