@@ -29,6 +29,9 @@ __all__ = ["MatrixForm", "MatrixMechanics", "MetricMatrix"]
 SLOPE = 6e-6
 """Step of central differences of q, relative to the coordinates: (3 ulp)^(1/3)."""
 
+TOGETHER = 4096
+"""Numbers up to which one call of a user's q is cheaper than two that do less."""
+
 STENCIL = 2e-3
 """Step of the fourth-order differences of G, relative to the coordinates: about ulp^(1/5)."""
 
@@ -204,10 +207,10 @@ class MetricMatrix:
         tiled = points if v.shape == points.shape else np.broadcast_to(points, v.shape)
         flat = (-1, self.dim)
         q = np.asarray(self.gradient(v.reshape(flat), tiled.reshape(flat)))
-        if q.shape != (v.size // self.dim, self.dim):
+        if q.dtype == object or q.shape != (v.size // self.dim, self.dim):
             raise InputError(
                 f"quadratic_gradient: for (k, {self.dim}) arrays it must return (k, {self.dim}), "
-                f"got {q.shape}"
+                f"got {q.dtype} of shape {q.shape}"
             )
         return q.reshape(v.shape)
 
@@ -285,37 +288,55 @@ class MetricMatrix:
     def _by_differences(self, v: np.ndarray, points: np.ndarray) -> np.ndarray:
         return np.einsum("ka,ikab,kb->ki", v, self.tensor(points), v)
 
-    def second_derivatives(
+    def derivatives_at(
         self, v: np.ndarray, points: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """C and A of h = vᵀGv at (k, d) arrays, each (k, d, d)."""
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return q, C and A of h = vᵀGv at (k, d) arrays: (k, d), and (k, d, d) twice."""
         with np.errstate(all="ignore"):
             if self.derivatives == "finite differences":
+                q = self.quadratic_gradient(v, points)
                 mixed, curvature = self._seconds_by_differences(v, points)
             else:
-                mixed, curvature = self._seconds_by_polarising(v, points)
+                q, mixed, curvature = self._by_polarising(v, points)
         # a neighbour outside the chart costs speed of convergence only
         if not np.isfinite(curvature).all():
             curvature = np.where(np.isfinite(curvature), curvature, 0.0)
-        return mixed, 0.5 * (curvature + curvature.transpose(0, 2, 1))
+        return q, mixed, 0.5 * (curvature + curvature.transpose(0, 2, 1))
 
-    def _seconds_by_polarising(
+    def _by_polarising(
         self, v: np.ndarray, points: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """From q at v ± e_j, at x ± e_j and at (v, x), in one call.
+
+        Where there is much to compute, two: a q that broadcasts does the work at x once.
+        """
         d, k = self.dim, len(points)
         size = np.abs(v).max() or 1.0
-        around = np.empty((2, d, k, d))
-        units = size * self._eye
-        around[0], around[1] = v + units, v - units
-        pairs = self.quadratic_gradient(around.reshape(2 * d, k, d), points)
-        mixed = (pairs[:d] - pairs[d:]).transpose(1, 2, 0) / (2 * size)
         steps = SLOPE * _scale(points)
-        moves = self._eye * steps
-        around[0], around[1] = points + moves, points - moves
-        tiled = np.broadcast_to(v, (2 * d, k, d)).reshape(-1, d)
-        slopes = self.quadratic_gradient(tiled, around.reshape(-1, d)).reshape(2, d, k, d)
-        curvature = (slopes[0] - slopes[1]).transpose(1, 2, 0) / (2 * steps[:, None, :])
-        return mixed, curvature
+        units, moves = size * self._eye, steps * self._eye
+        vectors, places = np.empty((2, 4 * d + 1, k, d))
+        vectors[:d], vectors[d : 2 * d], vectors[2 * d :] = v + units, v - units, v
+        places[: 2 * d], places[2 * d : 3 * d], places[3 * d : -1] = (
+            points,
+            points + moves,
+            points - moves,
+        )
+        places[-1] = points
+        if self.gradient is None or vectors.size <= TOGETHER:
+            flat = (-1, d)
+            q = self.quadratic_gradient(vectors.reshape(flat), places.reshape(flat))
+            q = q.reshape(vectors.shape)
+            around, shifted, here = q[: 2 * d], q[2 * d : -1], q[-1]
+        else:
+            q = self.quadratic_gradient(np.concatenate([vectors[: 2 * d], v[None]]), points)
+            around, here = q[:-1], q[-1]
+            flat = (-1, d)
+            shifted = self.quadratic_gradient(
+                vectors[2 * d : -1].reshape(flat), places[2 * d : -1].reshape(flat)
+            ).reshape(2 * d, k, d)
+        mixed = (around[:d] - around[d:]).transpose(1, 2, 0) / (2 * size)
+        curvature = (shifted[:d] - shifted[d:]).transpose(1, 2, 0) / (2 * steps[:, None, :])
+        return here, mixed, curvature
 
     def _seconds_by_differences(
         self, v: np.ndarray, points: np.ndarray
@@ -362,23 +383,26 @@ class MatrixForm:
     @cached_property
     def gradient(self) -> np.ndarray:
         """Q = ∂_x⟨v, v⟩, (k, d)."""
-        q = self.metric.quadratic_gradient(self.v, self.m)
-        if q.dtype == object or not np.isfinite(q).all():
-            bad = ~np.isfinite(q.astype(float)).all(axis=1)
+        if "_derivatives" in self.__dict__:
+            q = self._derivatives[0]
+        else:
+            q = self.metric.quadratic_gradient(self.v, self.m)
+        if not np.isfinite(q).all():
+            bad = ~np.isfinite(q).all(axis=1)
             raise DomainError(f"quadratic_gradient: NaN or infinite at {_at(self.m, bad)}")
         return q
 
     @cached_property
-    def _seconds(self) -> tuple[np.ndarray, np.ndarray]:
-        return self.metric.second_derivatives(self.v, self.m)
+    def _derivatives(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        return self.metric.derivatives_at(self.v, self.m)
 
     def second_derivatives(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """G, C and A, each (k, d, d)."""
-        return self.matrix, *self._seconds
+        return self.matrix, *self._derivatives[1:]
 
     def derivative(self, dv: np.ndarray, dm: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """G dv + ½Cᵀdm and C dv + A dm."""
-        mixed, curvature = self._seconds
+        _, mixed, curvature = self._derivatives
         dv, dm = dv[:, :, None], dm[:, :, None]
         flat = self.matrix @ dv + 0.5 * np.swapaxes(mixed, 1, 2) @ dm
         return flat[:, :, 0], (mixed @ dv + curvature @ dm)[:, :, 0]

@@ -74,10 +74,6 @@ class PathNewton(PathMethod):
             if norm <= self.tol or (iteration >= 4 and norm <= state.tolerance(self.tol)):
                 break
             iteration += 1
-            beside = to_saddle(energy, state) if norm <= NEAR else None
-            if beside is not None:
-                state, evaluations = beside, evaluations + 1
-                continue
             found, shift, spent = descend(energy, state, shift)
             evaluations += spent
             if found is None:
@@ -113,15 +109,15 @@ def stiffness(state: LinearisedPath) -> tuple[np.ndarray, np.ndarray]:
     return frozen[:-1] + frozen[1:], -frozen[1:-1]
 
 
-def to_saddle(energy: PathEnergy, state: LinearisedPath) -> LinearisedPath | None:
-    """Take Newton's own step where the Hessian is indefinite, if it halves the gradient.
+def to_saddle(
+    energy: PathEnergy, state: LinearisedPath, matrix: tuple[np.ndarray, np.ndarray]
+) -> LinearisedPath | None:
+    """Take Newton's own step with an indefinite Hessian, if it halves the gradient.
 
     A path this near to a geodesic that is not shortest (past a conjugate point) was meant to
     find that one.
     """
-    diagonal, above = hessian(state)
-    if block_tridiagonal.factor(diagonal, above) is not None:
-        return None
+    diagonal, above = matrix
     right = -state.gradient.reshape(len(diagonal), 1, -1)
     step, _ = block_tridiagonal.eliminate(diagonal[:, None], above[:, None], right)
     trial = state.path.copy()
@@ -165,5 +161,10 @@ def descend(
             evaluations += 1
             if found is not None and falls(found, state.energy, slope, norm):
                 return found, relax(shift), evaluations
+        elif not shift and norm <= NEAR:
+            evaluations += 1
+            beside = to_saddle(energy, state, matrix)
+            if beside is not None:
+                return beside, 0.0, evaluations
         shift = raise_shift(shift)
     return None, shift, evaluations

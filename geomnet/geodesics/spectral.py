@@ -108,9 +108,7 @@ class SpectralPath:
                 break
             self._solve(metric, open_, basis(degree))
             for run in open_:
-                run.settled = (
-                    run.error_estimate <= self.rtol * run.distance and len(run.lengths) > 1
-                )
+                run.settled = run.error_estimate <= self.rtol * run.distance
         for run in runs:
             self._polish(run)
         return [self._certify(run) for run in runs]
@@ -282,8 +280,10 @@ class _Run:
     @property
     def error_estimate(self) -> float:
         """Change of the length at the last degree, the tail's energy, and rounding."""
-        if len(self.lengths) < 2 or not np.isfinite(self.lengths[-1]):
+        if not np.isfinite(self.lengths[-1]):
             return np.inf
+        if len(self.lengths) == 1:  # the tail is all there is, and is trusted less
+            return (5 * self.tail**2 + 10 * self.left) * self.distance
         change = abs(self.lengths[-1] - self.lengths[-2])
         tail = (0.5 * self.tail**2 + 10 * self.left) * self.distance
         return max(change, ROUNDING * self.distance) + tail
@@ -363,7 +363,8 @@ class _Paths:
     def gradient_norm(self, i: int) -> float:
         """√(gᵀM⁻¹g/E)."""
         g = self.gradient[i]
-        square = g @ np.linalg.solve(self.stiffness[i], g)
+        factor, failed = dpotrf(self.stiffness[i], lower=1)
+        square = np.inf if failed else g @ dpotrs(factor, g, lower=1)[0]
         return math.sqrt(max(float(square), 0.0) / float(self.energy[i]))
 
     def speed(self, i: int) -> np.ndarray:
