@@ -192,7 +192,8 @@ def initial_momentum(
     try:
         momentum = np.asarray(metric.linearise(v, x).flat if len(x) else v)
     except DomainError as error:
-        raise type(error)(f"{name}: {error}") from None
+        error.args = (f"{name}: {error}",)  # the error itself, which may carry more than words
+        raise
     return momentum.reshape(velocity.shape)
 
 
