@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DomainError, InputError, check_array, check_batches, check_positive
+from ..metric_matrix import MetricMatrix
 from ..threads import blas_threads
 from .adapt import adapt
 from .flow import MAX_STEPS, Flow, Left, integrate
@@ -189,8 +190,10 @@ def initial_momentum(
     """♭v, the metric looked at where it is taken: an error of it is the point's."""
     flat = (-1, *metric.space.shape)
     x, v = point.reshape(flat), velocity.reshape(flat)
+    charted = isinstance(getattr(metric, "matrix", None), MetricMatrix)
     try:
-        momentum = np.asarray(metric.linearise(v, x).flat if len(x) else v)
+        # a chart's ♭ takes the matrix as it is; its form looks whether it is one of a metric
+        momentum = np.asarray(metric.linearise(v, x).flat if charted else metric.flat(v, x))
     except DomainError as error:
         error.args = (f"{name}: {error}",)  # the error itself, which may carry more than words
         raise
