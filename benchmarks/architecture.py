@@ -3,7 +3,7 @@
 ``python benchmarks/architecture.py`` measures the energy gradient beside a forward pass and beside
 autograd's, then fits the swirl with angle 1.5·exp(−r²/2) in six cases, each in a process of its
 own on one thread, and writes ``results/architecture.json``; ``--small`` leaves out the large
-cases, which take half an hour.
+cases, which take half an hour on a busy machine.
 """
 
 from __future__ import annotations
