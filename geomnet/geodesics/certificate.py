@@ -90,10 +90,15 @@ class Certificate:
     def __str__(self) -> str:
         order = "-" if self.observed_order is None else f"{self.observed_order:.2f}"
         shortest = {True: "locally shortest", False: "not shortest", None: "shortest: unknown"}
+        counts = ""
+        if self.morse_index:
+            counts = f" (index {self.morse_index})"
+        elif self.nullity:
+            counts = f" (ends conjugate, nullity {self.nullity})"
         return (
             f"{'converged' if self.converged else 'NOT CONVERGED'}, "
             f"gradient {self.gradient_norm:.1e}, error ≤ {self.error_estimate:.1e}, "
-            f"order {order}, {shortest[self.locally_shortest]}"
+            f"order {order}, {shortest[self.locally_shortest]}{counts}"
         )
 
 

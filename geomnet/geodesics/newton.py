@@ -55,6 +55,7 @@ class PathNewton(PathMethod):
     tol: float = 1e-8
     max_iter: int = 50
     exact: ClassVar[bool] = False
+    keeps_path: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check_positive("tol", self.tol)
@@ -146,6 +147,8 @@ def descend(
     """
     matrix, stiff, norm = hessian(state), None, state.gradient_norm
     evaluations = 0
+    if norm <= NEAR:
+        shift = 0.0
     while shift < LARGEST_SHIFT:
         diagonal, above = matrix
         if shift:

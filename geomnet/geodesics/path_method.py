@@ -30,6 +30,9 @@ class PathMethod(ABC):
     exact: ClassVar[bool] = False
     """Whether one solve is exact at every step count, so that there is nothing to extrapolate."""
 
+    keeps_path: ClassVar[bool] = False
+    """Whether it goes to the geodesic nearest to a path it is given, shortest or not."""
+
     tol: float
     """Tolerance on the gradient norm."""
 
@@ -49,6 +52,10 @@ class PathMethod(ABC):
         """Solve at N/4, N/2, N and certify."""
         metric, start, n_steps = problem.metric, problem.start, problem.n_steps
         levels = (n_steps,) if self.exact else (n_steps // 4, n_steps // 2, n_steps)
+        if self.keeps_path and problem.initial_path is not None:
+            finest = _resample(problem.initial_path, n_steps)
+            if np.isfinite(PathEnergy(metric).value(finest)):
+                return self._find_beside(problem, levels, finest)
         solved: dict[int, PathSolution] = {}
         velocities: dict[int, np.ndarray] = {}
         state: LinearisedPath | None = None
@@ -59,14 +66,28 @@ class PathMethod(ABC):
             state, solved[n] = self.solve(metric, path)
             velocities[n] = metric.sharp(state.initial_momentum, start)
         assert state is not None
+        # a coarse solve that went astray gets a second start, from the finest path
         for n in levels[:-1]:
             if solved[n_steps].converged and not solved[n].converged:
-                # a coarse solve that went astray gets a second start, from the finest path
                 coarse, again = self.solve(metric, solved[n_steps].path[:: n_steps // n])
                 if again.converged:
                     solved[n] = again
                     velocities[n] = metric.sharp(coarse.initial_momentum, start)
         return _certify(problem, self, state, list(solved.values()), list(velocities.values()))
+
+    def _find_beside(self, problem: Problem, levels: tuple[int, ...], path: np.ndarray) -> Geodesic:
+        """Solve at N first, then at N/2 and N/4 from there: coarse paths leave a saddle easily."""
+        solutions: list[PathSolution] = []
+        velocities: list[np.ndarray] = []
+        states: list[LinearisedPath] = []
+        for n in reversed(levels):
+            state, solution = self.solve(problem.metric, path[:: levels[-1] // n])
+            if not solutions and solution.converged:
+                path = solution.path
+            states.append(state)
+            solutions.append(solution)
+            velocities.append(problem.metric.sharp(state.initial_momentum, problem.start))
+        return _certify(problem, self, states[0], solutions[::-1], velocities[::-1])
 
 
 def _resample(path: np.ndarray, n_steps: int) -> np.ndarray:

@@ -253,7 +253,7 @@ def _plan(metric: Any, method: Method | None) -> Plan:
     if structure == "coupled":
         return [(PathNewtonCG(), "PathNewtonCG: the metric couples points", 1)]
     dim = metric.space.shape[0]
-    fallbacks: Plan = [(PathNewton(), "PathNewton", n) for n in (4, 16, 64)]
+    fallbacks: Plan = [(PathNewton(), f"PathNewton with {n}-fold n_steps", n) for n in (4, 16, 64)]
     if dim > FEW:
         return [(PathNewtonCG(), f"PathNewtonCG: {dim} coordinates are many", 1), fallbacks[0]]
     if structure == "immersion":
