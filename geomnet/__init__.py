@@ -16,6 +16,12 @@ from ._version import __version__
 
 if TYPE_CHECKING:
     from . import datasets
+    from .architecture import (
+        ArchitectureGeodesic,
+        ArchitectureLagrangian,
+        ArchitectureSQP,
+        fit_geodesic,
+    )
     from .checks import check_geodesic, check_metric
     from .curve import Curve
     from .errors import (
@@ -26,9 +32,6 @@ if TYPE_CHECKING:
         SingularKernelError,
     )
     from .geodesics import (
-        ArchitectureGeodesic,
-        ArchitectureLagrangian,
-        ArchitectureSQP,
         Certificate,
         ConjugatePoint,
         Geodesic,
@@ -44,7 +47,6 @@ if TYPE_CHECKING:
         StraightLine,
         Transport,
         conjugate_points,
-        fit_geodesic,
         geodesic,
         geodesic_batch,
         hamiltonian_flow,
@@ -99,6 +101,12 @@ if TYPE_CHECKING:
     from .versions import show_versions
 
 _HOMES = {
+    "architecture": (
+        "ArchitectureGeodesic",
+        "ArchitectureLagrangian",
+        "ArchitectureSQP",
+        "fit_geodesic",
+    ),
     "checks": ("check_geodesic", "check_metric"),
     "curve": ("Curve",),
     "errors": (
@@ -109,9 +117,6 @@ _HOMES = {
         "SingularKernelError",
     ),
     "geodesics": (
-        "ArchitectureGeodesic",
-        "ArchitectureLagrangian",
-        "ArchitectureSQP",
         "Certificate",
         "ConjugatePoint",
         "Geodesic",
@@ -127,7 +132,6 @@ _HOMES = {
         "StraightLine",
         "Transport",
         "conjugate_points",
-        "fit_geodesic",
         "geodesic",
         "geodesic_batch",
         "hamiltonian_flow",

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 import geomnet as gn
-from geomnet.geodesics.layer_blocks import Cometrics, LayerBlocks, ScaledBlocks, solve_quadratic
-from geomnet.geodesics.layer_regression import regress_layers
+from geomnet.architecture.layer_blocks import Cometrics, LayerBlocks, ScaledBlocks, solve_quadratic
+from geomnet.architecture.layer_regression import regress_layers
 from geomnet.path_energy import LeftRule
 
 
@@ -147,7 +147,7 @@ def test_little_memory_takes_a_scaled_identity_or_the_lagrangian():
 
 
 def test_the_solver_is_chosen_by_memory():
-    from geomnet.geodesics.architecture import _choose
+    from geomnet.architecture.fit import _choose
 
     assert _choose(None, 5, 20)[0] == gn.ArchitectureSQP()
     method, why = _choose(None, 5, 30_000)

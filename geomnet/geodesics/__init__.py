@@ -1,14 +1,11 @@
 """Geodesics: the verb, its methods (one file each), results and certificates."""
 
-from .architecture import fit_geodesic
-from .architecture_result import ArchitectureGeodesic
 from .certificate import Certificate
 from .closed_form import StraightLine
 from .conjugate import ConjugatePoint
 from .geomstats_solver import LogSolver
 from .hamiltonian import hamiltonian_flow
 from .jacobi import JacobiFields, conjugate_points, jacobi_fields
-from .lagrangian import ArchitectureLagrangian
 from .lbfgs import PathLBFGS
 from .newton import PathNewton
 from .newton_cg import PathNewtonCG
@@ -18,13 +15,9 @@ from .result import Geodesic
 from .shooting import Shooting
 from .solve import geodesic, geodesic_batch
 from .spectral import SpectralPath
-from .sqp import ArchitectureSQP
 from .transport import Transport, parallel_transport
 
 __all__ = [
-    "ArchitectureGeodesic",
-    "ArchitectureLagrangian",
-    "ArchitectureSQP",
     "Certificate",
     "ConjugatePoint",
     "Geodesic",
@@ -40,7 +33,6 @@ __all__ = [
     "StraightLine",
     "Transport",
     "conjugate_points",
-    "fit_geodesic",
     "geodesic",
     "geodesic_batch",
     "hamiltonian_flow",

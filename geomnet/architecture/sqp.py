@@ -1,7 +1,7 @@
 r"""Sequential quadratic programming for the least action that reaches a target.
 
 Minimise E(θ) subject to c(θ) = φ_L − T = 0. Each step minimises the quadratic model of
-:mod:`~geomnet.geodesics.layer_blocks`, its damping μ adapted as in Levenberg–Marquardt, and is
+:mod:`~geomnet.architecture.layer_blocks`, its damping μ adapted as in Levenberg–Marquardt, and is
 judged by the merit E + ρ|c|, ρ a multiple of the multiplier's norm. Two things bend a network away
 from its linear model: the end point drifts off the constraint, and all layers off the states the
 step aimed at. The second-order correction mends both with the matrices at hand, solving the same

@@ -24,13 +24,13 @@ from ..errors import (
 from ..networks import Network
 from ..networks.action import Action
 from ..threads import blas_threads
-from .architecture_result import ArchitectureGeodesic
 from .constrained import ConstrainedMinimum, Counts
 from .effort import Effort, action_or_effort
 from .lagrangian import ArchitectureLagrangian
 from .layer_blocks import Cometrics
 from .layer_regression import regress_layers
 from .lower_bound import LowerBound
+from .result import ArchitectureGeodesic
 from .sqp import ArchitectureSQP
 
 __all__ = ["fit_geodesic"]

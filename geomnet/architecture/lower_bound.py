@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from ..errors import DomainError
+from ..geodesics.closed_form import straight_path
+from ..geodesics.newton_cg import PathNewtonCG
+from ..geodesics.pointwise import PointwiseNewton
 from ..networks.action import Action
 from ..path_energy import PathEnergy
-from .closed_form import straight_path
 from .constrained import ConstrainedMinimum
 from .effort import Effort
-from .newton_cg import PathNewtonCG
-from .pointwise import PointwiseNewton
 
 __all__ = ["LowerBound"]
 
