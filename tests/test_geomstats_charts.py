@@ -188,7 +188,7 @@ def test_a_log_solver_reads_the_metric_when_it_is_called():
         (BetaDistributions(), [1.0, 1.0, 1.0], [1.0, 1.0], r"^start: expected shape \(2,\)"),
         (BetaDistributions(), [1.0, np.nan], [1.0, 1.0], r"^start: 1 of its 2 entries"),
     ],
-    ids=repr,
+    ids=lambda value: type(value).__name__,
 )
 def test_what_is_no_chart_or_no_point_of_it_is_named(space, start, end, message):
     with pytest.raises(gn.InputError, match=message):

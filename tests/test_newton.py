@@ -347,7 +347,12 @@ def test_an_immersion_and_a_rough_metric_fall_to_newton_and_it_is_said():
     assert geo.error_estimate <= 1e-5 * geo.distance
     graph = gn.ImmersionMetric(lambda z: anp.concatenate([z, z**2], axis=-1))
     geo = gn.geodesic(graph, [0.0, 0.0], [1.0, 1.0], 64)
-    assert geo.method == "PathNewton: chords of an immersion"
+    assert geo.method == "SpectralPath: an immersion of 2 coordinates"
+    bent = gn.ImmersionMetric(
+        lambda z: anp.concatenate([z, anp.abs(z[:, :1] - 0.2 * z[:, 1:])], axis=-1)
+    )
+    geo = gn.geodesic(bent, [-1.0, 0.3], [1.0, 1.0], 64)
+    assert re.match(r"PathNewton with \d+-fold n_steps, as SpectralPath fell short", geo.method)
 
 
 @pytest.mark.parametrize(("start", "end"), [([0.0, -1.0], [0.5, 1.0]), ([0.0, 2.0], [0.0, -0.4])])

@@ -379,10 +379,59 @@ def test_a_metric_of_maps_with_few_unknowns_is_smooth_too():
     assert abs(geo.distance - same.distance) <= geo.error_estimate + same.error_estimate
 
 
-def test_an_immersion_is_refused():
-    graph = gn.ImmersionMetric(lambda z: anp.concatenate([z, z**2], axis=-1), 2)
-    with pytest.raises(gn.InputError, match=r"^method: an immersion's energy.*PathNewton"):
-        gn.geodesic(graph, [0.0, 0.0], [1.0, 1.0], method=gn.SpectralPath())
+def graph(z):
+    """A paraboloid over the plane."""
+    return anp.concatenate([z, anp.sum(z**2, axis=-1, keepdims=True)], axis=-1)
+
+
+def test_an_immersion_and_its_metric_matrix_agree():
+    ends = [-1.0, 0.5], [1.0, 0.7]
+    chart = gn.ChartMetric(lambda x: anp.eye(2) + 4 * x[..., :, None] * x[..., None, :], 2)
+    truth = gn.geodesic(chart, *ends).distance
+    geo = gn.geodesic(gn.ImmersionMetric(graph, 2), *ends)
+    assert geo.method.startswith("SpectralPath")
+    assert abs(geo.distance / truth - 1) < 1e-12
+    assert abs(geo.distance - truth) <= geo.error_estimate
+    assert geo.certificate.morse_index == geo.certificate.nullity == 0
+    chords = gn.geodesic(gn.ImmersionMetric(graph, 2), *ends, 256, method=gn.PathNewton())
+    assert abs(chords.distance - truth) <= chords.error_estimate
+    # a polygon of chords is shorter than the curve it is inscribed in
+    assert chords.length < truth
+
+
+def test_gradient_and_hessian_of_an_immersed_path_are_those_of_its_energy():
+    from geomnet.geodesics.immersed import ImmersedPaths
+    from geomnet.geodesics.legendre import basis
+
+    metric, rng, degree = gn.ImmersionMetric(graph, 2), np.random.default_rng(0), 6
+    start, delta = rng.normal(size=(2, 3, 2))
+    c = 0.3 * rng.normal(size=(3, degree - 1, 2))
+
+    def at(c):
+        return ImmersedPaths(metric, start, delta, c, basis(degree))
+
+    here, h = at(c), 1e-5
+    change = rng.normal(size=c.shape)
+    slope = (at(c + h * change).energy - at(c - h * change).energy) / (2 * h)
+    flat = change.reshape(3, -1)
+    np.testing.assert_allclose(np.einsum("bi,bi->b", here.gradient, flat), slope, rtol=1e-8)
+    bend = (at(c + h * change).gradient - at(c - h * change).gradient) / (2 * h)
+    product = np.einsum("bij,bj->bi", here.hessians, flat)
+    np.testing.assert_allclose(product, bend, rtol=1e-6, atol=1e-6 * np.abs(bend).max())
+
+
+def test_a_flat_immersion_has_straight_paths_and_a_stiffness_that_is_its_hessian():
+    from geomnet.geodesics.immersed import ImmersedPaths
+    from geomnet.geodesics.legendre import basis
+
+    frame = np.linalg.qr(np.random.default_rng(1).normal(size=(5, 2)))[0]
+    metric = gn.ImmersionMetric(lambda z: anp.dot(z, frame.T), 2)
+    geo = gn.geodesic(metric, [0.0, 1.0], [3.0, -3.0])
+    assert geo.distance == pytest.approx(5.0, rel=1e-14)
+    np.testing.assert_allclose(geo(0.25), [0.75, 0.0], atol=1e-12)
+    c = np.random.default_rng(2).normal(size=(1, 5, 2))
+    paths = ImmersedPaths(metric, np.zeros((1, 2)), np.ones((1, 2)), c, basis(6))
+    np.testing.assert_allclose(paths.hessians, paths.stiffness, atol=1e-8)
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,10 @@ from .solution import PathSolution
 __all__ = ["PathMethod"]
 
 
+SURPLUS = 1e-3
+"""Excess of the energy over length² at which a speed counts as constant: it jumps at corners."""
+
+
 class PathMethod(ABC):
     """Base of solvers for one step count; a subclass owes a guess, a solve and the inertia."""
 
@@ -169,7 +173,11 @@ def _certify(
     if method.exact or problem.certify_index:
         known = method.inertia(state)
     variation = finest.speed_variation
-    steady = method.exact or variation <= max(0.05, 0.5 * solutions[-2].speed_variation)
+    steady = (
+        method.exact
+        or variation <= max(0.05, 0.5 * solutions[-2].speed_variation)
+        or finest.energy <= (1 + SURPLUS) * finest.length**2
+    )
     stopped = [s for s in solutions if not s.converged]
     certificate = Certificate(
         converged=not stopped and bool(steady) and bool(np.isfinite(error)),

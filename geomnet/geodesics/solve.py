@@ -67,8 +67,9 @@ def geodesic(
     method : method object, optional
         Chosen by the kind of problem, with another to fall back on: :class:`StraightLine` for
         constant metrics, :class:`PointwiseNewton` where the sample's points do not interact,
-        :class:`SpectralPath` for charts, :class:`PathNewton` for immersions, else
-        :class:`PathNewtonCG`. The result's ``method`` says which and why.
+        :class:`SpectralPath` for charts and immersions (:class:`PathNewton` where they are not
+        smooth, or have many coordinates), else :class:`PathNewtonCG`. The result's ``method``
+        says which and why.
     initial_path : array_like, shape (M+1, ...), optional
         Where to begin, at any number of uniform steps; its ends must be `start` and `end`.
     certify_index : bool
@@ -257,11 +258,11 @@ def _plan(metric: Any, method: Method | None) -> Plan:
     if dim > FEW:
         return [(PathNewtonCG(), f"PathNewtonCG: {dim} coordinates are many", 1), fallbacks[0]]
     if structure == "immersion":
-        return [(PathNewton(), "PathNewton: chords of an immersion", 1), *fallbacks]
-    return [
-        (SpectralPath(), f"SpectralPath: a metric matrix in {dim} coordinates", 1),
-        *fallbacks,
-    ]
+        if dim > FEW // 4:
+            return [(PathNewton(), f"PathNewton: an immersion of {dim} coordinates", 1), *fallbacks]
+        return [(SpectralPath(), f"SpectralPath: an immersion of {dim} coordinates", 1), *fallbacks]
+    why = f"SpectralPath: a metric matrix in {dim} coordinates"
+    return [(SpectralPath(), why, 1), *fallbacks]
 
 
 def _run(plan: Plan, problem: Problem) -> Geodesic:

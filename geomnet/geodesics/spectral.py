@@ -15,7 +15,6 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -24,11 +23,12 @@ from scipy.linalg import eigh
 from scipy.linalg.lapack import dpotrf, dpotrs
 
 from ..errors import DomainError, InputError, check_integer, check_positive
-from ..path_energy import second_derivatives
 from .certificate import Certificate
+from .immersed import ImmersedPaths
 from .inertia import UNKNOWN, Inertia
 from .legendre import Basis, basis, reported
 from .line_search import LARGEST_SHIFT, NEAR, raise_shift, relax
+from .polynomial_paths import FormPaths, PolynomialPaths
 from .problem import Problem
 from .result import Geodesic
 
@@ -95,10 +95,6 @@ class SpectralPath:
         metric = problems[0].metric
         if not hasattr(metric, "linearise"):
             raise InputError(f"method: SpectralPath needs a metric with a matrix, got {metric!r}")
-        if metric.structure == "immersion":
-            raise InputError(
-                "method: an immersion's energy is that of its chords; use gn.PathNewton()"
-            )
         runs = [_Run(p) for p in problems]
         least = max(run.least_degree(self.max_degree) for run in runs)
         degrees = [d for d in DEGREES if least <= d < self.max_degree] + [self.max_degree]
@@ -117,7 +113,7 @@ class SpectralPath:
         """Newton's method at one degree, on every run's coefficients."""
         for run in runs:
             run.prolong(b)
-        open_, state = list(runs), _Paths.of(metric, runs, b)
+        open_, state = list(runs), self._evaluate(metric, runs, b)
         for iteration in range(self.max_iter):
             moved, decrements, accepted = _descend(open_, state)
             left = []
@@ -136,6 +132,18 @@ class SpectralPath:
             else:
                 open_ = [open_[i] for i in left]
                 state = moved.at(left, moved.coefficients[left])
+
+    @staticmethod
+    def _evaluate(metric: Any, runs: list[_Run], b: Basis) -> PolynomialPaths:
+        """Paths of runs at their coefficients."""
+        kind = ImmersedPaths if metric.structure == "immersion" else FormPaths
+        return kind(
+            metric,
+            np.array([run.start for run in runs]),
+            np.array([run.delta for run in runs]),
+            np.array([run.c for run in runs]),
+            b,
+        )
 
     def _polish(self, run: _Run) -> None:
         """Bring the gradient at the last degree below its tolerance."""
@@ -220,7 +228,7 @@ class _Run:
         self.iterations = self.evaluations = 0
         self.settled, self.left = False, np.inf
         self.hessian: np.ndarray
-        self.state: _Paths
+        self.state: PolynomialPaths
         self.place = 0
 
     def prolong(self, b: Basis) -> None:
@@ -255,13 +263,13 @@ class _Run:
         # two degrees must follow for an error estimate
         return min(next(fits, DEGREES[-1]), DEGREES[max(0, bisect_left(DEGREES, most) - 1)])
 
-    def end_degree(self, state: _Paths, i: int, left: float) -> None:
+    def end_degree(self, state: PolynomialPaths, i: int, left: float) -> None:
         """End a degree at a state, with a share of the energy left to Newton's method."""
         self.lengths.append(0.0)
         self.read(state, i)
         self.left = left
 
-    def read(self, state: _Paths, i: int) -> None:
+    def read(self, state: PolynomialPaths, i: int) -> None:
         """Take coefficients, length and tail from a state."""
         self.state, self.place, self.c = state, i, state.coefficients[i]
         self.lengths[-1] = math.sqrt(float(state.energy[i]))
@@ -293,103 +301,14 @@ def _linear(times: np.ndarray, knots: np.ndarray, path: np.ndarray) -> np.ndarra
     return np.stack([np.interp(times, knots, x) for x in path.T], axis=1)
 
 
-class _Paths:
-    """Polynomial paths of one degree with energy, gradient and Hessian, (B, ...)."""
-
-    def __init__(
-        self, metric: Any, starts: np.ndarray, deltas: np.ndarray, c: np.ndarray, b: Basis
-    ) -> None:
-        self.metric, self.starts, self.deltas, self.basis = metric, starts, deltas, b
-        self.coefficients = c
-        self.count, self.size = starts.shape
-        nodes = len(b.times)
-        moved = b.both @ c
-        points = starts[:, None] + b.times[:, None] * deltas[:, None] + moved[:, :nodes]
-        speeds = deltas[:, None] + moved[:, nodes:]
-        shape = (-1, *metric.space.shape)
-        self.form = metric.linearise(speeds.reshape(shape), points.reshape(shape))
-        self.squared_speed = self.form.value.reshape(self.count, nodes)
-        self.energy = self.squared_speed @ b.weights
-
-    @classmethod
-    def of(cls, metric: Any, runs: list[_Run], b: Basis) -> _Paths:
-        """Evaluate runs at their coefficients."""
-        starts, deltas, c = (
-            [getattr(run, name) for run in runs] for name in ("start", "delta", "c")
-        )
-        return cls(metric, np.array(starts), np.array(deltas), np.array(c), b)
-
-    def at(self, items: Any, c: np.ndarray) -> _Paths:
-        """Evaluate a selection at other coefficients."""
-        return _Paths(self.metric, self.starts[items], self.deltas[items], c, self.basis)
-
-    @cached_property
-    def gradient(self) -> np.ndarray:
-        """∂E/∂c, (B, (p−1)·D)."""
-        shape = (self.count, -1, self.size)
-        to_speed, to_point = self.basis.pulls
-        found = to_speed @ self.form.flat.reshape(shape)
-        found += to_point @ self.form.gradient.reshape(shape)
-        return found.reshape(self.count, -1)
-
-    def _assemble(self, products: np.ndarray, matrices: np.ndarray) -> np.ndarray:
-        """Σ_q products[jk, q] matrices[q] as matrices of (jα, kβ), (B, (p−1)·D, (p−1)·D)."""
-        m, d = self.basis.slopes.shape[1], self.size
-        blocks = products @ matrices.reshape(self.count, -1, d * d)
-        blocks = blocks.reshape(self.count, m, m, d, d).transpose(0, 1, 3, 2, 4)
-        return blocks.reshape(self.count, m * d, m * d)
-
-    @cached_property
-    def hessians(self) -> np.ndarray:
-        """∂²E/∂c∂c, (B, (p−1)·D, (p−1)·D)."""
-        _, c, a = second_derivatives(self.form)
-        across = self._assemble(self.basis.products[1], c)
-        found = self._assemble(self.basis.products[2], a)
-        found += self.stiffness
-        found += across
-        found += across.transpose(0, 2, 1)
-        return found
-
-    @cached_property
-    def stiffness(self) -> np.ndarray:
-        """M: the Hessian with the metric held fixed."""
-        return self._assemble(self.basis.products[0], self._matrices)
-
-    @cached_property
-    def _matrices(self) -> np.ndarray:
-        own = getattr(self.form, "matrix", None)
-        return second_derivatives(self.form)[0] if own is None else own
-
-    def gradient_norm(self, i: int) -> float:
-        """√(gᵀM⁻¹g/E)."""
-        g = self.gradient[i]
-        factor, failed = dpotrf(self.stiffness[i], lower=1)
-        square = np.inf if failed else g @ dpotrs(factor, g, lower=1)[0]
-        return math.sqrt(max(float(square), 0.0) / float(self.energy[i]))
-
-    def speed(self, i: int) -> np.ndarray:
-        """Speed at the nodes, (Q,)."""
-        return np.sqrt(np.maximum(self.squared_speed[i], 0.0))
-
-    def tail(self, i: int) -> float:
-        """Speed of the last two coefficients against the whole: what is cut off is smaller."""
-        last = self.coefficients[i, -2:]
-        matrices = self._matrices.reshape(self.count, len(self.basis.times), -1)[i]
-        mean = (self.basis.weights @ matrices).reshape(self.size, self.size)
-        square = float(np.vdot(last @ mean, last))
-        return math.sqrt(max(square, 0.0) / float(self.energy[i]))
+Moved = tuple[PolynomialPaths, np.ndarray, np.ndarray]
+"""Paths after a step, the steps' decrements √(−g·s/E), and which steps were taken."""
 
 
-def _descend(runs: list[_Run], state: _Paths) -> tuple[_Paths, np.ndarray, np.ndarray]:
+def _descend(runs: list[_Run], state: PolynomialPaths) -> Moved:
     """Take one step of every path: (H + μM)s = −g with the least μ tried that lets it be taken.
 
-    Returns
-    -------
-    moved : _Paths
-    decrements : ndarray, shape (B,)
-        √(−g·s/E) of the steps.
-    accepted : ndarray of bool, shape (B,)
-        Where False, no step lowers the energy, and the path was left.
+    A path that no step lowers is left where it was.
     """
     beside = _to_saddle(runs, state)
     if beside is not None:
@@ -401,7 +320,7 @@ def _descend(runs: list[_Run], state: _Paths) -> tuple[_Paths, np.ndarray, np.nd
         run.iterations += 1
         run.hessian = state.hessians[i]
     open_ = np.arange(count)
-    trial: _Paths | None = None
+    trial: PolynomialPaths | None = None
     while len(open_):
         slopes = np.empty(len(open_))
         for k, i in enumerate(open_.tolist()):
@@ -427,7 +346,7 @@ def _descend(runs: list[_Run], state: _Paths) -> tuple[_Paths, np.ndarray, np.nd
     return state.at(slice(None), moved), decrements, accepted
 
 
-def _to_saddle(runs: list[_Run], state: _Paths) -> tuple[_Paths, np.ndarray, np.ndarray] | None:
+def _to_saddle(runs: list[_Run], state: PolynomialPaths) -> Moved | None:
     """Newton's own step near a geodesic that is not shortest, if it halves the gradient.
 
     Only for a path that was given: nobody else meant to be there.
@@ -448,7 +367,7 @@ def _to_saddle(runs: list[_Run], state: _Paths) -> tuple[_Paths, np.ndarray, np.
     return trial, np.array([norm]), np.array([True])
 
 
-def _shifted_step(run: _Run, state: _Paths, i: int) -> np.ndarray:
+def _shifted_step(run: _Run, state: PolynomialPaths, i: int) -> np.ndarray:
     """Solve (H + μM)s = −g, μ raised until the matrix is positive definite."""
     while True:
         matrix = state.hessians[i]
@@ -462,7 +381,9 @@ def _shifted_step(run: _Run, state: _Paths, i: int) -> np.ndarray:
             raise DomainError("metric_matrix: not positive definite along a path")
 
 
-def _try(state: _Paths, items: Any, c: np.ndarray) -> tuple[_Paths | None, np.ndarray]:
+def _try(
+    state: PolynomialPaths, items: Any, c: np.ndarray
+) -> tuple[PolynomialPaths | None, np.ndarray]:
     """Paths at trial coefficients and their energies, infinite outside the metric's domain."""
     try:
         trial = state.at(items, c)

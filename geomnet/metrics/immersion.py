@@ -152,6 +152,14 @@ class ImmersionMetric(Metric):
         images = self(shifted).reshape(2, *width.shape[:2], -1)
         return np.moveaxis((images[0] - images[1]) / width, 0, -1)
 
+    def bends(self, points: np.ndarray, covectors: np.ndarray) -> np.ndarray:
+        """w·∂²f at points (k, d), by central differences of the pullback: (k, d, d)."""
+        shifted, width = _shifted(points)
+        tiled = np.tile(covectors, (2 * points.shape[1], 1))
+        pulled = self.pull_back(shifted, tiled).reshape(2, *width.shape[:2], -1)
+        found = np.moveaxis((pulled[0] - pulled[1]) / width, 0, -1)
+        return 0.5 * (found + np.swapaxes(found, 1, 2))
+
     def sharp(self, cotangent_vec: Any, base_point: Any) -> np.ndarray:
         """(JᵀJ)⁻¹p, (..., d)."""
         p, base = np.broadcast_arrays(cotangent_vec, base_point)
@@ -168,13 +176,20 @@ class ImmersionMetric(Metric):
         return _Chords(self, start, end)
 
     def check_ends(self, start: np.ndarray, end: np.ndarray) -> None:
-        """Raise where the immersion is not finite at an end, or two ends have one image."""
+        """Raise where f is no immersion at an end, or two ends have one image."""
         images = self(np.stack([start, end]))
         if np.array_equal(images[0], images[1]) and not np.array_equal(start, end):
             raise DomainError(
                 "end: the immersion takes both ends to one point; chords cannot see a path "
                 "between them"
             )
+        for name, point in (("start", start), ("end", end)):
+            sizes = np.linalg.svd(self.jacobian(point[None])[0], compute_uv=False)
+            if len(sizes) < len(point) or sizes[-1] <= 1e-7 * sizes[0]:
+                raise DomainError(
+                    f"{name}: the immersion's Jacobian has no full rank near z = "
+                    f"{np.round(point, 6).tolist()}"
+                )
 
 
 class _Chords(Steps):
@@ -220,22 +235,14 @@ class _Chords(Steps):
         jacobians = self._jacobians
         return jacobians[:count], jacobians[1:] if self.joined else jacobians[count:]
 
-    def _bends(self, points: np.ndarray, covectors: np.ndarray) -> np.ndarray:
-        """w·∂²f, (·, d, d), by central differences of the pullback."""
-        shifted, width = _shifted(points)
-        tiled = np.tile(covectors, (2 * points.shape[1], 1))
-        pulled = self.metric.pull_back(shifted, tiled).reshape(2, *width.shape[:2], -1)
-        bends = np.moveaxis((pulled[0] - pulled[1]) / width, 0, -1)
-        return 0.5 * (bends + np.swapaxes(bends, 1, 2))
-
     @cached_property
     def _blocks(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         at_x, at_y = self._ends
         across = np.swapaxes(at_x, 1, 2)
         return (
-            2 * (across @ at_x - self._bends(self.start, self.chord)),
+            2 * (across @ at_x - self.metric.bends(self.start, self.chord)),
             -2 * across @ at_y,
-            2 * (np.swapaxes(at_y, 1, 2) @ at_y + self._bends(self.end, self.chord)),
+            2 * (np.swapaxes(at_y, 1, 2) @ at_y + self.metric.bends(self.end, self.chord)),
         )
 
     def blocks(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -246,7 +253,7 @@ class _Chords(Steps):
     def _along(self) -> tuple[np.ndarray, np.ndarray]:
         jacobians = self._jacobians
         across = np.swapaxes(jacobians, 1, 2)
-        bends = self._bends(self.nodes[1:-1], self.chord[:-1] - self.chord[1:])
+        bends = self.metric.bends(self.nodes[1:-1], self.chord[:-1] - self.chord[1:])
         return (
             4 * across[1:-1] @ jacobians[1:-1] + 2 * bends,
             -2 * across[1:-2] @ jacobians[2:-1],
