@@ -1,5 +1,6 @@
 """PathLBFGS: the minima of Newton's method, from values and gradients alone."""
 
+import autograd.numpy as anp
 import numpy as np
 import oracles
 import pytest
@@ -107,3 +108,33 @@ def test_too_few_iterations_are_said():
 def test_bad_options_are_named(name, bad):
     with pytest.raises(gn.InputError, match=rf"^{name}: "):
         gn.PathLBFGS(**{name: bad})
+
+
+def test_a_metric_that_can_be_differentiated_only_once_falls_to_lbfgs_and_it_is_said():
+    from autograd.extend import defvjp, primitive
+
+    @primitive
+    def bump(x):
+        return 1 + np.exp(-(x**2))
+
+    @primitive
+    def bump_slope(x):
+        return -2 * x * np.exp(-(x**2))
+
+    defvjp(bump, lambda ans, x: lambda g: g * bump_slope(x))
+
+    class Bumpy(gn.Metric):
+        def inner_product(self, tangent_vec_a, tangent_vec_b, base_point):
+            return anp.sum(bump(base_point) * tangent_vec_a * tangent_vec_b, axis=(-2, -1))
+
+    class Smooth(Bumpy):
+        def inner_product(self, tangent_vec_a, tangent_vec_b, base_point):
+            weight = 1 + anp.exp(-(base_point**2))
+            return anp.sum(weight * tangent_vec_a * tangent_vec_b, axis=(-2, -1))
+
+    space = gn.FunctionSpace([[-1.0, 0.3], [0.4, -0.2]])
+    end = space.identity + np.array([[1.5, 0.4], [0.3, 1.0]])
+    geo = gn.geodesic(Bumpy(space), space.identity, end)
+    assert geo.method == "PathLBFGS, as PathNewtonCG found no second derivatives"
+    same = gn.geodesic(Smooth(space), space.identity, end)
+    assert abs(geo.distance - same.distance) <= geo.error_estimate + same.error_estimate

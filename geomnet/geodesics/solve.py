@@ -21,6 +21,7 @@ from ..metric_matrix import MatrixMechanics
 from ..threads import blas_threads
 from .adapt import adapt
 from .closed_form import StraightLine
+from .lbfgs import PathLBFGS
 from .newton import PathNewton
 from .newton_cg import PathNewtonCG
 from .pointwise import PointwiseNewton
@@ -252,7 +253,10 @@ def _plan(metric: Any, method: Method | None) -> Plan:
             (PathNewtonCG(), "PathNewtonCG", 1),
         ]
     if structure == "coupled":
-        return [(PathNewtonCG(), "PathNewtonCG: the metric couples points", 1)]
+        return [
+            (PathNewtonCG(), "PathNewtonCG: the metric couples points", 1),
+            (PathLBFGS(), "PathLBFGS", 1),
+        ]
     dim = metric.space.shape[0]
     fallbacks: Plan = [(PathNewton(), f"PathNewton with {n}-fold n_steps", n) for n in (4, 16, 64)]
     if dim > FEW:
@@ -268,14 +272,20 @@ def _plan(metric: Any, method: Method | None) -> Plan:
 def _run(plan: Plan, problem: Problem) -> Geodesic:
     """Try methods in turn until one's certificate passes; else the most certain result."""
     kept: Geodesic | None = None
-    error: DomainError | None = None
+    error: Exception | None = None
     why = ""
     for method, name, factor in plan:
+        if isinstance(method, PathLBFGS) and len(plan) > 1 and "derivatives" not in why:
+            break  # it gets no further than Newton's method, where that can be had
         try:
             found = method.find(replace(problem, n_steps=problem.n_steps * factor))
         except DomainError as caught:
             error = error or caught
             why = why or f"{type(method).__name__} left the metric's domain"
+            continue
+        except NotImplementedError as caught:  # autograd's, of a function differentiated once
+            error = error or caught
+            why = why or f"{type(method).__name__} found no second derivatives"
             continue
         remarks = getattr(getattr(problem.metric, "matrix", None), "remarks", "")
         label = f"{name}, as {why}" if why else name
