@@ -53,7 +53,7 @@ class ArchitectureGeodesic:
     endpoint_violation : float
         Root mean square, over the sample, of the distance of the last state and the target.
     kkt_residual : float
-        |∂E + J_cᵀλ|/|∂E| in the parameters.
+        ‖∂E + J_cᵀλ‖/‖∂E‖ in the parameters.
     iterations : int
     counts : dict
         Energy values, gradients, Hessian products and factorisations spent.

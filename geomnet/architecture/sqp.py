@@ -40,7 +40,7 @@ class ArchitectureSQP:
     Parameters
     ----------
     tol : float
-        On the relative KKT residual |∂E + J_cᵀλ|/|∂E|.
+        On the relative KKT residual ‖∂E + J_cᵀλ‖/‖∂E‖.
     endpoint_tol : float
         On the root mean square, over the sample, of the distance of end point and target.
     max_iter : int

@@ -133,7 +133,7 @@ def jacobi_fields(
 
     Examples
     --------
-    On the unit sphere |J| = sin t, at unit speed from J(0) = 0 with a unit derivative across:
+    On the unit sphere ‖J‖ = sin t, at unit speed from J(0) = 0 with a unit derivative across:
 
     >>> import autograd.numpy as anp
     >>> import geomnet as gn

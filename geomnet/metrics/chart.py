@@ -43,7 +43,7 @@ class ChartMetric(MatrixMechanics, Metric):
 
     Examples
     --------
-    The hyperbolic half-plane, curvature −1; the distance is arccosh(1 + |a − b|²/2a₂b₂):
+    The hyperbolic half-plane, curvature −1; the distance is arccosh(1 + ‖a − b‖²/2a₂b₂):
 
     >>> import autograd.numpy as anp
     >>> import geomnet as gn

@@ -168,7 +168,7 @@ class ImmersionMetric(Metric):
         return np.linalg.solve(gram, p.reshape(-1, p.shape[-1], 1)).reshape(p.shape)
 
     def squared_step(self, start: np.ndarray, end: np.ndarray) -> np.ndarray:
-        """Squared chords |f(end) − f(start)|², (k,)."""
+        """Squared chords ‖f(end) − f(start)‖², (k,)."""
         return np.sum((self(end) - self(start)) ** 2, axis=-1)
 
     def steps(self, start: np.ndarray, end: np.ndarray) -> Steps:
