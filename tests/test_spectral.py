@@ -457,3 +457,20 @@ def test_too_low_a_degree_is_loud_and_says_what_is_left():
     truth = chart.between(np.array([-3.0, 0.1]), np.array([3.0, 0.1]))
     geo = caught.value.result
     assert abs(geo.distance - truth) <= geo.error_estimate
+
+
+@pytest.mark.parametrize("width", [0.1, 0.03, 0.01, 0.005])
+@pytest.mark.parametrize("method", [None, gn.SpectralPath(), gn.PathNewton()])
+def test_a_peak_between_the_nodes_is_never_a_silent_wrong_length(method, width):
+    # a wall across the way: every path must pass it, straight ahead is shortest
+    def squared(x):
+        return 1 + 100 * anp.exp(-(((x - 0.137) / width) ** 2))
+
+    wall = gn.ChartMetric(lambda x: squared(x[..., 0])[..., None, None] * anp.eye(2), 2)
+    times = np.linspace(-1, 1, 400_001)
+    truth = np.trapezoid(np.sqrt(squared(times)), times)
+    try:
+        geo = gn.geodesic(wall, [-1.0, 0.0], [1.0, 0.0], 64, method=method)
+    except gn.ConvergenceError:
+        return
+    assert abs(geo.distance - truth) <= geo.error_estimate

@@ -15,7 +15,11 @@ from functools import lru_cache
 import numpy as np
 from numpy.polynomial.legendre import leggauss, legvander
 
-__all__ = ["Basis", "basis", "evaluate", "reported"]
+__all__ = ["Basis", "basis", "evaluate", "reported", "watch"]
+
+
+WATCHED = 96
+"""Nodes at which a finished path is looked at once more."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,14 @@ def basis(degree: int) -> Basis:
             [2 * pairs(slopes, slopes), pairs(values, slopes), pairs(values, values)]
         ),
     )
+
+
+@lru_cache
+def watch(degree: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Times, weights, and φ_j then φ_j' of degree up to p, at 96 Gauss nodes: (2·96, p−1)."""
+    nodes, weights = leggauss(WATCHED)
+    times = 0.5 * (nodes + 1)
+    return times, 0.5 * weights, np.concatenate(functions(degree, times))
 
 
 def functions(degree: int, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -39,6 +39,9 @@ DEGREES = (4, 6, 8, 12, 20, 32, 48, 64)
 FIRST = 0.01
 """Relative error of a length that the first degree is worth solving to."""
 
+COARSE = 1e-3
+"""Tolerance from which on one degree may do: its tail is all there is to judge it by."""
+
 ROUNDING = 1e-13
 """Relative error of a length that rounding makes."""
 
@@ -104,7 +107,8 @@ class SpectralPath:
                 break
             self._solve(metric, open_, basis(degree))
             for run in open_:
-                run.settled = run.error_estimate <= self.rtol * run.distance
+                enough = len(run.lengths) > 1 or self.rtol >= COARSE
+                run.settled = enough and run.error_estimate <= self.rtol * run.distance
         for run in runs:
             self._polish(run)
         return [self._certify(run) for run in runs]
@@ -165,6 +169,9 @@ class SpectralPath:
         problem, state, place = run.problem, run.state, run.place
         shape, speed = problem.start.shape, state.speed(place)
         error = run.error_estimate + run.gradient_norm**2 * run.distance
+        overlooked = state.overlooked(place)
+        if overlooked > ROUNDING * run.distance:
+            error += overlooked
         passes = run.gradient_norm <= self.tol
         settled = error <= max(self.rtol, 1e-5) * run.distance
         known = UNKNOWN
@@ -193,6 +200,12 @@ class SpectralPath:
                 f"stopped after {run.iterations} Newton iterations at gradient norm "
                 f"{run.gradient_norm:.1e} > {self.tol:.0e} with degree {degree}; raise max_iter, "
                 "start from an initial_path, or use gn.PathNewton()"
+            )
+        elif not settled and overlooked > 0.5 * error:
+            status = (
+                f"the metric has structure on the path too fine for degree {degree} (it changes "
+                f"the length by {overlooked / run.distance:.1e} of it); raise max_degree, or use "
+                "gn.PathNewton() with many n_steps"
             )
         elif not settled:
             status = (
