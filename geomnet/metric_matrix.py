@@ -138,7 +138,9 @@ class MetricMatrix:
         """Whether the function takes batches; the first point, told apart, is the witness."""
         d = self.dim
         batch = np.repeat(points[:1], 3, axis=0)
-        batch[1:] *= 1 + 1e-3 * np.arange(1, 3)[:, None]
+        # told apart in every coordinate, where the first is zero too
+        moves = 1e-3 * np.where(batch[0], batch[0], np.abs(batch[0]).max() or 1.0)
+        batch[1:] += moves * np.arange(1, 3)[:, None]
         with np.errstate(all="ignore"):
             try:
                 found = np.asarray(self.function(batch))

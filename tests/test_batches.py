@@ -178,3 +178,7 @@ def test_a_pair_outside_the_chart_is_named(jobs):
     starts, ends = np.ones((3, 2)), np.array([[0.0, 2.0], [0.0, -1.0], [1.0, 1.0]])
     with pytest.raises(gn.DomainError, match=r"x = \[0, -1\] lies outside the chart's domain"):
         gn.geodesic_batch(CHARTS["half_plane"].metric(), starts, ends, n_jobs=jobs)
+
+
+def test_no_pairs_have_no_geodesics():
+    assert gn.geodesic_batch(CHARTS["half_plane"].metric(), np.ones((0, 2)), np.ones((0, 2))) == []

@@ -707,3 +707,11 @@ def test_bad_arguments_of_immersions_are_named():
     wrong = gn.ImmersionMetric(graph, 2, lambda z, w: w)
     with pytest.raises(gn.InputError, match=re.escape("pullback: for points of shape")):
         gn.geodesic(wrong, [0.0, 0.0], [1.0, 1.0])
+
+
+def test_a_function_that_sums_over_the_batch_is_found_out_at_the_origin_too():
+    wrong = gn.ChartMetric(
+        lambda x: (1 + np.sum(x**2)) * np.eye(2) * np.ones((len(x), 1, 1)), dim=2
+    )
+    with pytest.raises(gn.InputError, match=r"metric_matrix: for points of shape \(k, 2\)"):
+        gn.geodesic(wrong, [0.0, 0.0], [1.0, 0.0])

@@ -1,7 +1,9 @@
 """Geodesics of geomstats' own metrics, and geomnet as its log solver, under both backends."""
 
+import copy
 import json
 import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +15,7 @@ from geomstats.geometry.euclidean import Euclidean
 from geomstats.geometry.hypersphere import Hypersphere
 from geomstats.geometry.poincare_ball import PoincareBall
 from geomstats.geometry.poincare_half_space import PoincareHalfSpace
+from geomstats.geometry.riemannian_metric import RiemannianMetric
 from geomstats.geometry.spd_matrices import SPDMatrices
 from geomstats.information_geometry.beta import BetaDistributions
 from geomstats.information_geometry.dirichlet import DirichletDistributions
@@ -202,3 +205,31 @@ def test_a_log_solver_names_bad_points():
         solver.log([-1.0, 1.0], [1.0, 1.0])
     with pytest.raises(gn.InputError, match=r"^point: expected shape \(\.\.\., 2\)"):
         solver.log([1.0, 1.0, 1.0], [1.0, 1.0])
+
+
+class Scaled(RiemannianMetric):
+    """a² times the Euclidean metric of the plane."""
+
+    def __init__(self, space, a=1.0):
+        super().__init__(space)
+        self.a = a
+
+    def metric_matrix(self, base_point=None):
+        return self.a**2 * np.eye(2) * np.ones((*base_point.shape[:-1], 1, 1))
+
+
+@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy])
+def test_a_copy_of_a_metric_that_was_used_has_its_own_lengths(duplicate):
+    metric = Scaled(Euclidean(2, equip=False))
+    assert gn.geodesic(metric, [0.0, 0.0], [1.0, 0.0]).distance == pytest.approx(1)
+    other = duplicate(metric)
+    other.a = 3.0
+    assert gn.geodesic(other, [0.0, 0.0], [1.0, 0.0]).distance == pytest.approx(3)
+    assert gn.geodesic(metric, [0.0, 0.0], [1.0, 0.0]).distance == pytest.approx(1)
+
+
+def test_a_metric_that_was_used_can_still_be_pickled():
+    metric = Scaled(Euclidean(2, equip=False))
+    gn.geodesic(metric, [0.0, 0.0], [1.0, 0.0])
+    again = pickle.loads(pickle.dumps(metric))
+    assert gn.geodesic(again, [0.0, 0.0], [1.0, 0.0]).distance == pytest.approx(1)

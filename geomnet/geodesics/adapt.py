@@ -56,6 +56,16 @@ class GeomstatsChart(MatrixMechanics):
         return f"{type(self.source).__name__} of geomstats"
 
 
+class _Kept:
+    """A chart kept on the metric it reads, and left behind where that is copied or pickled."""
+
+    def __init__(self, chart: GeomstatsChart | None = None) -> None:
+        self.chart = chart
+
+    def __reduce__(self) -> Any:
+        return _Kept, ()
+
+
 def _from_products(metric: Any, points: Any, dim: int) -> Any:
     """Matrix of a metric that only knows inner products, from those of unit vectors."""
     units = np.eye(dim)
@@ -77,8 +87,9 @@ def adapt(metric: Any, point: Any) -> Any:
     space = getattr(metric, "_space", None)
     if space is None or not callable(getattr(metric, "metric_matrix", None)):
         raise InputError(f"metric: expected a gn.Metric such as gn.L2Metric(space), got {metric!r}")
-    known = metric.__dict__.get("_geomnet")
-    if known is not None:
+    known = metric.__dict__.get("_geomnet", _Kept()).chart
+    # a shallow copy carries the chart of the metric it was copied from
+    if known is not None and known.source is metric and known.space is space:
         return known
     name = type(metric).__name__
     if len(space.shape) != 1 or space.shape[0] != space.dim:
@@ -98,5 +109,5 @@ def adapt(metric: Any, point: Any) -> Any:
         ) from None
     except (TypeError, ValueError):
         pass  # the point is at fault, and will be named
-    metric._geomnet = chart
+    metric._geomnet = _Kept(chart)
     return chart

@@ -19,8 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.polynomial.legendre import Legendre, legder, legval, legvander
 
-from ..errors import DomainError
-from .legendre import Basis, functions, watch
+from .legendre import Basis, functions
 from .polynomial_paths import PolynomialPaths
 
 __all__ = ["ImmersedPaths"]
@@ -139,25 +138,3 @@ class ImmersedPaths(PolynomialPaths):
     def mean_matrix(self, i: int) -> np.ndarray:
         """Lobatto quadrature of JᵀJ."""
         return np.tensordot(self.grid.weights, self._matrices[i], axes=1)
-
-    def overlooked(self, i: int) -> float:
-        """Distance of the interpolated image from the image itself, at 96 times."""
-        degree = self.coefficients.shape[1] + 1
-        times, _, both = watch(degree)
-        bow = both[: len(times)] @ self.coefficients[i]
-        points = self.starts[i] + times[:, None] * self.deltas[i] + bow
-        try:
-            images = self.metric(points)
-        except DomainError:
-            return np.inf
-        between = _between(degree) @ self.metric(self.points[i])
-        # each excursion leaves and returns
-        return 2 * float(np.linalg.norm(images - between, axis=1).max())
-
-
-@lru_cache
-def _between(degree: int) -> np.ndarray:
-    """From values at the Lobatto nodes to values at the watched times."""
-    nodes, times = grid(degree).times, watch(degree)[0]
-    n = len(nodes) - 1
-    return legvander(2 * times - 1, n) @ np.linalg.inv(legvander(2 * nodes - 1, n))

@@ -15,11 +15,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.polynomial.legendre import leggauss, legvander
 
-__all__ = ["Basis", "basis", "evaluate", "reported", "watch"]
-
-
-WATCHED = 96
-"""Nodes at which a finished path is looked at once more."""
+__all__ = ["Basis", "basis", "evaluate", "reported"]
 
 
 @dataclass(frozen=True)
@@ -62,14 +58,6 @@ def basis(degree: int) -> Basis:
             [2 * pairs(slopes, slopes), pairs(values, slopes), pairs(values, values)]
         ),
     )
-
-
-@lru_cache
-def watch(degree: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Times, weights, and φ_j then φ_j' of degree up to p, at 96 Gauss nodes: (2·96, p−1)."""
-    nodes, weights = leggauss(WATCHED)
-    times = 0.5 * (nodes + 1)
-    return times, 0.5 * weights, np.concatenate(functions(degree, times))
 
 
 def functions(degree: int, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

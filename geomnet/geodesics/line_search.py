@@ -11,6 +11,9 @@ __all__ = ["LARGEST_SHIFT", "NEAR", "backtrack", "falls", "raise_shift", "relax"
 LARGEST_SHIFT = 1e9
 """Multiples of the stiffness in a Newton matrix end here: the step is rounding."""
 
+LEAST_SHIFT = 2e-3
+"""First multiple tried. Where ends are nearly conjugate the Hessian is hardly indefinite, and a
+shift far above its lowest eigenvalue makes steps along the valley far too short."""
 
 NEAR = 0.1
 """Gradient norm at which a path with an indefinite Hessian may be meant as it is: a saddle."""
@@ -18,12 +21,12 @@ NEAR = 0.1
 
 def raise_shift(shift: float) -> float:
     """Return the next multiple of the stiffness to try, after one whose step was refused."""
-    return max(4 * shift, 0.1)
+    return max(8 * shift, LEAST_SHIFT)
 
 
 def relax(shift: float) -> float:
     """Return the multiple to begin the next iteration with: none at all if it can be."""
-    return shift / 16 if shift > 0.5 else 0.0
+    return shift / 16 if shift > 5 * LEAST_SHIFT else 0.0
 
 
 def falls(found: LinearisedPath, level: float, slope: float, norm: float) -> bool:

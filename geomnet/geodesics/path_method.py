@@ -7,7 +7,6 @@ lengths of the three paths give the distance (Richardson), an error estimate and
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from itertools import pairwise
 from typing import Any, ClassVar
 
 import numpy as np
@@ -168,11 +167,6 @@ def _certify(
         elif finest.n_steps < 16:
             # the coarsest path has two or three steps, and its order may be chance
             error = max(error, abs(distance - lengths[-1]))
-        if metric.structure == "chart":
-            # a narrow peak of the metric may lie between the midpoints of all three paths
-            gap = _looked_at(metric, finest.path, distance)
-            if gap > 10 * max(abs(b - a) for a, b in pairwise(lengths)) + 1e-9 * distance:
-                error = max(error, gap)
         error += finest.gradient_norm**2 * distance
         velocity = velocities[-1] + (velocities[-1] - velocities[-2]) / 3
     known = UNKNOWN
@@ -231,18 +225,6 @@ def _certify(
         method="",
         metric=metric,
     )
-
-
-def _looked_at(metric: Any, path: np.ndarray, distance: float) -> float:
-    """How far a distance is from the polygon's length, each step taken in seven parts."""
-    shares = (np.arange(8) / 7)[:, None, None]
-    states = path[:-1] + shares * np.diff(path, axis=0)
-    shape = (-1, *path.shape[1:])
-    try:
-        squared = metric.squared_step(states[:-1].reshape(shape), states[1:].reshape(shape))
-    except DomainError:
-        return np.inf
-    return abs(float(np.sqrt(np.maximum(squared, 0.0)).sum()) - distance)
 
 
 def _polygon_gap(metric: Any, path: np.ndarray, distance: float) -> float:

@@ -15,9 +15,8 @@ from typing import Any
 import numpy as np
 from scipy.linalg.lapack import dpotrf, dpotrs
 
-from ..errors import DomainError
 from ..path_energy import second_derivatives
-from .legendre import Basis, watch
+from .legendre import Basis
 
 __all__ = ["FormPaths", "PolynomialPaths"]
 
@@ -71,13 +70,6 @@ class PolynomialPaths(ABC):
     @abstractmethod
     def mean_matrix(self, i: int) -> np.ndarray:
         """∫G dt along a path, (D, D)."""
-
-    @abstractmethod
-    def overlooked(self, i: int) -> float:
-        """Length that the nodes have overlooked, by a look at many more of them.
-
-        A narrow peak of the metric may lie between nodes, at every degree.
-        """
 
     def gradient_norm(self, i: int) -> float:
         """√(gᵀM⁻¹g/E)."""
@@ -153,17 +145,3 @@ class FormPaths(PolynomialPaths):
         """Quadrature of G."""
         matrices = self._matrices.reshape(self.count, len(self.basis.times), -1)[i]
         return (self.basis.weights @ matrices).reshape(self.size, self.size)
-
-    def overlooked(self, i: int) -> float:
-        """Difference to a quadrature at 96 nodes."""
-        times, weights, both = watch(self.basis.slopes.shape[1] + 1)
-        moved = both @ self.coefficients[i]
-        points = self.starts[i] + times[:, None] * self.deltas[i] + moved[: len(times)]
-        speeds = self.deltas[i] + moved[len(times) :]
-        shape = (-1, *self.metric.space.shape)
-        try:
-            value = self.metric.linearise(speeds.reshape(shape), points.reshape(shape)).value
-        except DomainError:
-            return np.inf
-        fine = float(weights @ np.sqrt(np.maximum(value, 0.0)))
-        return abs(fine - float(self.basis.weights @ self.speed(i)))

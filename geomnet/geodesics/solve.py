@@ -177,6 +177,8 @@ def geodesic_batch(
         for a, b in zip(begin.reshape((-1, *shape)), finish.reshape((-1, *shape)))
     ]
     plan = _plan(metric, method)
+    if not problems:
+        return []
     if isinstance(metric, MatrixMechanics):
         metric.check_ends(begin, finish)
     else:

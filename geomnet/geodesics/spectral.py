@@ -169,9 +169,6 @@ class SpectralPath:
         problem, state, place = run.problem, run.state, run.place
         shape, speed = problem.start.shape, state.speed(place)
         error = run.error_estimate + run.gradient_norm**2 * run.distance
-        overlooked = state.overlooked(place)
-        if overlooked > ROUNDING * run.distance:
-            error += overlooked
         passes = run.gradient_norm <= self.tol
         settled = error <= max(self.rtol, 1e-5) * run.distance
         known = UNKNOWN
@@ -200,12 +197,6 @@ class SpectralPath:
                 f"stopped after {run.iterations} Newton iterations at gradient norm "
                 f"{run.gradient_norm:.1e} > {self.tol:.0e} with degree {degree}; raise max_iter, "
                 "start from an initial_path, or use gn.PathNewton()"
-            )
-        elif not settled and overlooked > 0.5 * error:
-            status = (
-                f"the metric has structure on the path too fine for degree {degree} (it changes "
-                f"the length by {overlooked / run.distance:.1e} of it); raise max_degree, or use "
-                "gn.PathNewton() with many n_steps"
             )
         elif not settled:
             status = (
