@@ -1,6 +1,10 @@
 """Sphinx configuration."""
 
+import os
+
 from geomnet import __version__
+
+os.environ.pop("MPLBACKEND", None)  # a page's figures are drawn inline, whatever the shell draws
 
 project = "geomnet"
 author = "The geomnet developers"

@@ -111,6 +111,11 @@ class MetricMatrix:
             raise InputError(
                 f"metric_matrix: returned an array of dtype {matrices.dtype}, expected real numbers"
             )
+        if matrices.dtype.kind == "f" and matrices.dtype.itemsize < 8:
+            raise InputError(
+                f"metric_matrix: returned {matrices.dtype}, good to few digits, where derivatives "
+                "need float64; compute in double precision"
+            )
         return matrices.astype(np.float64)
 
     def _refuse(self, matrices: np.ndarray, points: np.ndarray) -> None:
@@ -482,6 +487,8 @@ class MatrixMechanics:
         """Say where along a path the metric grows beyond all bounds, if it does."""
         share = np.linspace(0.0, 1.0, 16, endpoint=False)[:, None, None]
         points = (path[:-1] + share * np.diff(path, axis=0)).reshape(-1, self.matrix.dim)
+        along = np.linspace(0.0, 1.0, 1001)[:, None]
+        points = np.concatenate([points, (1 - along) * path[0] + along * path[-1]])
         with np.errstate(all="ignore"):
             traces = np.trace(np.asarray(self.matrix.raw(points)), axis1=1, axis2=2)
             ends = np.trace(np.asarray(self.matrix.raw(path[[0, -1]])), axis1=1, axis2=2)

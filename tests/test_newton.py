@@ -463,3 +463,21 @@ def test_results_say_which_method_was_asked_for():
     geo = gn.geodesic(chart.metric(), chart.start, chart.end, method=gn.PathNewton())
     assert geo.method == "PathNewton, as asked"
     assert replace(gn.PathNewton(), tol=1e-6).tol == 1e-6
+
+
+@pytest.mark.parametrize("certify_index", [True, False])
+@pytest.mark.parametrize("method", [None, gn.PathNewton()])
+@pytest.mark.parametrize("short", [1e-1, 1e-2, 1e-4, 1e-5, 1e-6, 1e-7])
+def test_errors_are_bounded_where_the_ends_are_nearly_conjugate(method, short, certify_index):
+    angle = np.pi - short
+    try:
+        geo = gn.geodesic(
+            sphere_chart(2).metric(),
+            [1.0, 0.0],
+            [np.cos(angle), np.sin(angle)],
+            method=method,
+            certify_index=certify_index,
+        )
+    except gn.ConvergenceError:
+        return
+    assert abs(geo.distance - angle) <= geo.error_estimate + 1e-14

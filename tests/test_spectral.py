@@ -474,3 +474,57 @@ def test_a_peak_between_the_nodes_is_never_a_silent_wrong_length(method, width):
     except gn.ConvergenceError:
         return
     assert abs(geo.distance - truth) <= geo.error_estimate
+
+
+# -- what lies between the nodes ---------------------------------------------------------------
+
+
+def wall(height, width, place):
+    """A ridge across the straight way from (0, 0) to (1, 0), which stays the geodesic."""
+    return gn.ChartMetric(
+        lambda x: (
+            (1 + height * anp.exp(-((x[..., 0, None, None] - place) ** 2) / (2 * width**2)))
+            * anp.eye(2)
+        ),
+        dim=2,
+    )
+
+
+@pytest.mark.parametrize("method", [None, gn.SpectralPath(), gn.PathNewton(), gn.Shooting()])
+@pytest.mark.parametrize("seed", range(12))
+def test_a_narrow_ridge_between_the_nodes_is_never_a_silent_length(method, seed):
+    rng = np.random.default_rng(seed)
+    height, width = 10 ** rng.uniform(-1, 2), 10 ** rng.uniform(-3, -0.7)
+    place = rng.uniform(0.05, 0.95)
+    knots = np.unique(np.clip([0, place - 6 * width, place, place + 6 * width, 1], 0, 1))
+    nodes, weights = np.polynomial.legendre.leggauss(200)
+    half = np.diff(knots)[:, None] / 2
+    at = knots[:-1, None] + half * (nodes + 1)
+    speeds = np.sqrt(1 + height * np.exp(-((at - place) ** 2) / (2 * width**2)))
+    truth = float(np.sum(half * weights * speeds))
+    try:
+        geo = gn.geodesic(wall(height, width, place), [0.0, 0.0], [1.0, 0.0], method=method)
+    except gn.ConvergenceError:
+        return
+    assert abs(geo.distance - truth) <= geo.error_estimate
+
+
+def test_a_ridge_between_the_nodes_is_seen():
+    with pytest.raises(gn.ConvergenceError, match="varies between the nodes"):
+        gn.geodesic(wall(37.0, 0.0012, 0.707), [0, 0], [1, 0], method=gn.SpectralPath())
+    with pytest.raises(gn.ConvergenceError, match="varies between the integrator's steps"):
+        gn.geodesic(wall(37.0, 0.0012, 0.707), [0, 0], [1, 0], method=gn.Shooting())
+    with pytest.raises(gn.ConvergenceError, match="varies between the states"):
+        gn.geodesic(wall(37.0, 0.0012, 0.707), [0, 0], [1, 0], method=gn.PathNewton())
+
+
+def test_a_batch_is_measured_between_its_nodes_too():
+    ends = np.stack([np.linspace(0.9, 1.1, 20), np.zeros(20)], axis=1)
+    try:
+        found = gn.geodesic_batch(wall(37.0, 0.0012, 0.707), [0, 0], ends)
+    except gn.ConvergenceError as error:
+        found = error.result
+    truth = ends[:, 0] + 0.0193907
+    for geo, length in zip(found, truth):
+        off = abs(geo.distance - length) > geo.error_estimate + 1e-6
+        assert not (geo.certificate.converged and off)

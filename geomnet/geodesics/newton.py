@@ -18,6 +18,7 @@ import numpy as np
 from ..errors import check_integer, check_positive
 from ..path_energy import LinearisedPath, PathEnergy
 from . import block_tridiagonal
+from .closed_form import even_line
 from .inertia import Inertia, conjugate_margin
 from .line_search import LARGEST_SHIFT, NEAR, falls, raise_shift, relax
 from .newton_cg import straight_guess
@@ -56,14 +57,16 @@ class PathNewton(PathMethod):
     max_iter: int = 50
     exact: ClassVar[bool] = False
     keeps_path: ClassVar[bool] = True
+    counts: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check_positive("tol", self.tol)
         check_integer("max_iter", self.max_iter, least=0)
 
     def guess(self, metric: Any, start: np.ndarray, end: np.ndarray, n_steps: int) -> np.ndarray:
-        """Return the straight line, or a bow around where it leaves the metric's domain."""
-        return straight_guess(metric, start, end, n_steps)
+        """Return the straight line (or a bow around where it leaves the domain), not too uneven."""
+        even = even_line(metric, start, end, n_steps)
+        return straight_guess(metric, start, end, n_steps) if even is None else even
 
     def solve(self, metric: Any, path: np.ndarray) -> tuple[LinearisedPath, PathSolution]:
         """Minimise the energy over the interior states of a path."""

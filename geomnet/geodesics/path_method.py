@@ -15,8 +15,9 @@ from scipy.interpolate import CubicSpline
 from ..curve import Curve
 from ..errors import ConvergenceError, DomainError
 from ..path_energy import LinearisedPath, PathEnergy
+from .audit import dense_steps, measure, measured
 from .certificate import Certificate, richardson
-from .inertia import UNKNOWN, Inertia
+from .inertia import UNKNOWN, Inertia, conjugate_margin
 from .problem import Problem
 from .result import Geodesic
 from .solution import PathSolution
@@ -24,8 +25,15 @@ from .solution import PathSolution
 __all__ = ["PathMethod"]
 
 
-SURPLUS = 1e-3
-"""Excess of the energy over length² at which a speed counts as constant: it jumps at corners."""
+POOR = 0.05
+"""Relative error of a distance from which on it counts as not found."""
+
+SURE = 0.01
+"""Relative error of a distance up to which the Hessian's signs are believed."""
+
+
+BLIND = 1e-3
+"""Relative error of a length, seen between the states only, at which a path is no geodesic."""
 
 
 class PathMethod(ABC):
@@ -36,6 +44,9 @@ class PathMethod(ABC):
 
     keeps_path: ClassVar[bool] = False
     """Whether it goes to the geodesic nearest to a path it is given, shortest or not."""
+
+    counts: ClassVar[bool] = False
+    """Whether the inertia costs no more than a step, and is looked at for the error unasked."""
 
     tol: float
     """Tolerance on the gradient norm."""
@@ -155,7 +166,7 @@ def _certify(
     solutions: list[PathSolution],
     velocities: list[np.ndarray],
 ) -> Geodesic:
-    metric, finest = problem.metric, solutions[-1]
+    metric, finest, blind = problem.metric, solutions[-1], False
     lengths = [s.length for s in solutions]
     if method.exact:
         distance, error, order = lengths[0], 4e-16 * lengths[0], None
@@ -168,19 +179,28 @@ def _certify(
             # the coarsest path has two or three steps, and its order may be chance
             error = max(error, abs(distance - lengths[-1]))
         error += finest.gradient_norm**2 * distance
+        gap = _gap(metric, finest.path, distance)
+        # what the steps jumped over: a small thing is an error, a large one another geodesic
+        blind = gap > error and gap > BLIND * distance
+        error = max(error, 2 * gap)
         velocity = velocities[-1] + (velocities[-1] - velocities[-2]) / 3
-    known = UNKNOWN
-    if method.exact or problem.certify_index:
-        known = method.inertia(state)
+    asked = method.exact or problem.certify_index
+    known = method.inertia(state) if asked or method.counts else UNKNOWN
+    if known.nullity:
+        # along a mode of eigenvalue |λ| ≤ m nothing holds the path in place: a bow of its own
+        # size changes the energy by λ/2 of it, the length by half of that
+        error = max(error, 0.25 * conjugate_margin(finest.n_steps) * distance)
+    if not asked or not error <= SURE * distance:
+        known = UNKNOWN  # of a path that is hardly resolved, signs tell nothing
     variation = finest.speed_variation
     steady = (
         method.exact
         or variation <= max(0.05, 0.5 * solutions[-2].speed_variation)
-        or finest.energy <= (1 + SURPLUS) * finest.length**2
+        or metric.structure == "immersion"  # its speed may jump at corners
     )
     stopped = [s for s in solutions if not s.converged]
     certificate = Certificate(
-        converged=not stopped and bool(steady) and bool(np.isfinite(error)),
+        converged=not (stopped or blind) and bool(steady) and bool(error <= POOR * distance),
         gradient_norm=finest.gradient_norm,
         tolerance=finest.tolerance,
         speed_variation=variation,
@@ -199,21 +219,30 @@ def _certify(
     status = "converged"
     if stopped:
         worst = stopped[-1]
+        most = getattr(method, "max_iter", worst.iterations)
+        remedy = "raise max_iter or n_steps" if worst.iterations >= most else "raise n_steps or tol"
         status = (
             f"stopped after {worst.iterations} iterations at gradient norm "
-            f"{worst.gradient_norm:.1e} > {method.tol:.0e} with {worst.n_steps} steps; raise "
-            "max_iter or n_steps, or start from an initial_path"
+            f"{worst.gradient_norm:.1e} > {method.tol:.0e} with {worst.n_steps} steps; {remedy}, "
+            "or start from an initial_path"
+        )
+    elif blind:
+        status = (
+            f"the metric varies between the states: {finest.n_steps} steps do not resolve it, and "
+            f"the path's length is off by {gap / distance:.1e} of it; raise n_steps"
         )
     elif not steady:
         status = (
             f"the speed still varies by {variation:.2g} along the path, and not as O(h²): "
             f"{finest.n_steps} steps do not resolve it; raise n_steps"
         )
-    elif not certificate.converged:
+    elif not np.isfinite(error):
         status = (
             f"{finest.n_steps} steps jump over a place where the metric is infinite (points that "
             "collide); raise n_steps, or start from an initial_path around it"
         )
+    elif not certificate.converged:
+        status = f"{finest.n_steps} steps tell the distance to {error / distance:.0%} only; raise n_steps"
     return Geodesic(
         path=finest.path,
         length=finest.length,
@@ -225,6 +254,19 @@ def _certify(
         method="",
         metric=metric,
     )
+
+
+def _gap(metric: Any, path: np.ndarray, distance: float) -> float:
+    """How far a distance is from the length of the smooth path through the states.
+
+    The true distance does not exceed that length, and is below it by no more than order 4.
+    """
+    if not measured(metric):
+        return 0.0
+    # at least one place within every step
+    steps = max(dense_steps(path[0].size), 2 * (len(path) - 1))
+    dense = _spline(path, -(-steps // 8) * 8)
+    return abs(float(measure(metric, dense[None])[0]) - distance)
 
 
 def _polygon_gap(metric: Any, path: np.ndarray, distance: float) -> float:

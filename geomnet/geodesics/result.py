@@ -117,6 +117,7 @@ class Geodesic:
         InputError
             Where the curve has other ends, or the metric is not at hand (a loaded result).
         """
+        curve = curve if isinstance(curve, Curve) else Curve(curve)
         if self.metric is None:
             raise InputError(
                 "metric: a loaded geodesic has none; divide curve.length(metric) by its distance"

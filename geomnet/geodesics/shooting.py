@@ -24,6 +24,7 @@ from ..errors import (
     check_integer,
     check_positive,
 )
+from .audit import dense_steps, measure, measured
 from .certificate import Certificate
 from .conjugate import DENSE, conjugates, frame
 from .flow import FINEST
@@ -52,6 +53,9 @@ INDEX = 64
 """Most coordinates for which the Morse index is counted unasked."""
 
 DEGREES = (12, 24, 48, 64)
+
+BLIND = 1e-5
+"""Relative error of a length, seen between the integrator's steps, at which they were too long."""
 
 
 @dataclass(frozen=True)
@@ -342,13 +346,19 @@ def _certify(method: Shooting, problem: Problem, hunt: _Hunt, shot: _Shot) -> Ge
         found = conjugates(metric, start, shot.momentum, 1.0, 1e-8)
         inside = sum(c.multiplicity for c in found if c.time < 1)
         known = Inertia.counted(inside, sum(c.multiplicity for c in found) - inside)
-    passes = final.miss <= max(method.tol, _rounding(metric, problem.end, final))
+    # long steps of the integrator may have jumped over something narrow
+    gap = 0.0
+    if measured(metric):
+        dense = ray(np.linspace(0.0, 1.0, dense_steps(start.size) + 1))
+        gap = abs(float(measure(metric, dense[None])[0]) - distance)
+    blind = gap > BLIND * distance
+    passes = not blind and final.miss <= max(method.tol, _rounding(metric, problem.end, final))
     certificate = Certificate(
         converged=bool(passes),
         gradient_norm=final.miss,
         tolerance=method.tol,
         speed_variation=0.5 * drift,
-        error_estimate=(final.miss + drift + method.rtol) * distance,
+        error_estimate=max((final.miss + drift + method.rtol) * distance, 2 * gap),
         observed_order=None,
         locally_shortest=known.locally_shortest,
         lowest_eigenvalue=None,
@@ -368,7 +378,7 @@ def _certify(method: Shooting, problem: Problem, hunt: _Hunt, shot: _Shot) -> Ge
         energy=distance**2,
         initial_velocity=shot.velocity,
         certificate=certificate,
-        status="converged" if passes else _short(final.miss, method),
+        status=_status(passes, gap / distance if blind else 0.0, final.miss, method),
         method="",
         metric=metric,
         coefficients=_polynomial(ray),
@@ -387,7 +397,14 @@ def _polynomial(ray: Ray) -> np.ndarray:
     return found
 
 
-def _short(miss: float, method: Shooting) -> str:
+def _status(passes: bool, gap: float, miss: float, method: Shooting) -> str:
+    if passes:
+        return "converged"
+    if gap:
+        return (
+            f"the metric varies between the integrator's steps, where the path's length is off by "
+            f"{gap:.1e} of it; use gn.PathNewton() with many n_steps"
+        )
     return (
         f"the geodesic misses the end by {miss:.1e} of its length > {method.tol:.0e}; raise tol, "
         "or lower rtol: the flow magnifies the integrator's errors"

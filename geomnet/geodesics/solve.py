@@ -267,7 +267,7 @@ def _plan(metric: Any, method: Method | None) -> Plan:
         if dim > FEW // 4:
             return [(PathNewton(), f"PathNewton: an immersion of {dim} coordinates", 1), *fallbacks]
         return [(SpectralPath(), f"SpectralPath: an immersion of {dim} coordinates", 1), *fallbacks]
-    why = f"SpectralPath: a metric matrix in {dim} coordinates"
+    why = f"SpectralPath: a metric matrix in {dim} coordinate{'s' if dim > 1 else ''}"
     return [(SpectralPath(), why, 1), *fallbacks]
 
 

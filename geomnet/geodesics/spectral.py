@@ -23,6 +23,7 @@ from scipy.linalg import eigh
 from scipy.linalg.lapack import dpotrf, dpotrs
 
 from ..errors import DomainError, InputError, check_integer, check_positive
+from .audit import dense_steps, measure, measured
 from .certificate import Certificate
 from .immersed import ImmersedPaths
 from .inertia import UNKNOWN, Inertia
@@ -44,6 +45,9 @@ COARSE = 1e-3
 
 ROUNDING = 1e-13
 """Relative error of a length that rounding makes."""
+
+GAP = 1e-12
+"""Relative difference of two measurements of a length that rounding makes."""
 
 SHARE = 0.01
 """What Newton's method may leave at a degree, as a share of what the degree itself leaves."""
@@ -111,6 +115,7 @@ class SpectralPath:
                 run.settled = enough and run.error_estimate <= self.rtol * run.distance
         for run in runs:
             self._polish(run)
+        _audit(metric, runs)
         return [self._certify(run) for run in runs]
 
     def _solve(self, metric: Any, runs: list[_Run], b: Basis) -> None:
@@ -169,6 +174,8 @@ class SpectralPath:
         problem, state, place = run.problem, run.state, run.place
         shape, speed = problem.start.shape, state.speed(place)
         error = run.error_estimate + run.gradient_norm**2 * run.distance
+        blind = run.gap > error and run.gap > 1e-5 * run.distance
+        error = max(error, 2 * run.gap)
         passes = run.gradient_norm <= self.tol
         settled = error <= max(self.rtol, 1e-5) * run.distance
         known = UNKNOWN
@@ -192,11 +199,23 @@ class SpectralPath:
         )
         degree = len(run.c) + 1
         status = f"converged at degree {degree}"
-        if not passes:
+        if not passes and run.iterations < self.max_iter:
+            status = (
+                f"no step lowers the energy any more at gradient norm {run.gradient_norm:.1e} > "
+                f"{self.tol:.0e} with degree {degree}: the metric is too rough, or good to few "
+                "digits; raise tol, start from an initial_path, or use gn.PathNewton()"
+            )
+        elif not passes:
             status = (
                 f"stopped after {run.iterations} Newton iterations at gradient norm "
                 f"{run.gradient_norm:.1e} > {self.tol:.0e} with degree {degree}; raise max_iter, "
                 "start from an initial_path, or use gn.PathNewton()"
+            )
+        elif blind:
+            status = (
+                "the metric varies between the nodes of the polynomial, where the path's length "
+                f"is off by {run.gap / run.distance:.1e} of it; raise max_degree, or use "
+                "gn.PathNewton() with many n_steps"
             )
         elif not settled:
             status = (
@@ -231,6 +250,7 @@ class _Run:
         self.shift, self.tail, self.gradient_norm = 0.0, np.inf, np.inf
         self.iterations = self.evaluations = 0
         self.settled, self.left = False, np.inf
+        self.gap = 0.0
         self.hessian: np.ndarray
         self.state: PolynomialPaths
         self.place = 0
@@ -299,6 +319,17 @@ class _Run:
         change = abs(self.lengths[-1] - self.lengths[-2])
         tail = (0.5 * self.tail**2 + 10 * self.left) * self.distance
         return max(change, ROUNDING * self.distance) + tail
+
+
+def _audit(metric: Any, runs: list[_Run]) -> None:
+    """Hold the lengths of the paths found against those measured between their nodes."""
+    if not measured(metric):
+        return
+    steps = dense_steps(runs[0].start.size)
+    paths = [reported(run.start, run.start + run.delta, run.c, steps)[0] for run in runs]
+    for run, length in zip(runs, measure(metric, np.stack(paths))):
+        gap = abs(float(length) - run.distance)
+        run.gap = gap if gap > GAP * run.distance else 0.0
 
 
 def _linear(times: np.ndarray, knots: np.ndarray, path: np.ndarray) -> np.ndarray:

@@ -251,13 +251,19 @@ class Metric(RiemannianMetric):
         """Logarithm: initial velocity of the geodesic over [0, 1], (..., n, d).
 
         The discrete path's momentum at its start, extrapolated from two step counts (order 4).
-        Equal ends give zero.
+        Equal ends give zero. A velocity is harder to know than a distance, whose error is that
+        of the path squared: where ``exp(log(y)) = y`` must hold to many digits, raise
+        ``metric.n_steps`` or set ``metric.method = gn.Shooting()``.
         """
         ends, starts = check_batches(self.space.shape, point=point, base_point=base_point)
         return self._map_pairs(lambda geo: geo.initial_velocity, starts, ends).reshape(ends.shape)
 
     def dist(self, point_a: Any, point_b: Any) -> np.ndarray:
-        """Geodesic distance, broadcasting (n, d) against (k, n, d) both ways, (...)."""
+        """Geodesic distance, broadcasting (n, d) against (k, n, d) both ways, (...).
+
+        The length of the geodesic that the straight line leads to. Where several join two points
+        it need not be the shortest: see ``starts`` of :func:`geomnet.geodesic`.
+        """
         starts, ends = check_batches(self.space.shape, point_a=point_a, point_b=point_b)
         return self._map_pairs(lambda geo: geo.distance, starts, ends).reshape(
             ends.shape[: ends.ndim - len(self.space.shape)]
@@ -267,7 +273,7 @@ class Metric(RiemannianMetric):
         """Square of :meth:`dist`."""
         return self.dist(point_a, point_b) ** 2
 
-    def dist_pairwise(self, points: Any, n_jobs: int = 1, **_: Any) -> np.ndarray:
+    def dist_pairwise(self, points: Any, n_jobs: int = 1) -> np.ndarray:
         """Matrix of distances between k points, over `n_jobs` processes: (k, k)."""
         points = check_array("points", points, shape=(None, *self.space.shape))
         rows, cols = np.triu_indices(len(points), 1)

@@ -18,7 +18,7 @@ import autograd.numpy as anp
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
-from ..errors import DomainError, InputError, check_integer
+from ..errors import DomainError, InputError, check_batches, check_integer, check_positive
 from ..path_energy import Steps
 from ..space import ChartSpace
 from .base import Metric
@@ -76,6 +76,7 @@ class ImmersionMetric(Metric):
             if not callable(value) and (value is not None or name == "immersion"):
                 raise InputError(f"{name}: expected a function, got {value!r}")
         self.immersion, self._pullback = immersion, pullback
+        self._compared = False
         if dim is not None:
             super().__init__(ChartSpace(check_integer("dim", dim, least=1)))
 
@@ -95,7 +96,22 @@ class ImmersionMetric(Metric):
         return self._space
 
     def __repr__(self) -> str:
-        return f"ImmersionMetric(dim={self.space.dim})" if hasattr(self, "_space") else "Immersion"
+        dim = f"dim={self.space.dim}" if hasattr(self, "_space") else ""
+        return f"ImmersionMetric({dim})"
+
+    def __mul__(self, scalar: Any) -> Any:
+        """Scale the metric (not the distance): the immersion √c·f."""
+        if not np.isscalar(scalar):
+            return NotImplemented
+        root = np.sqrt(check_positive("scalar", scalar))
+        f, pull = self.immersion, self._pullback
+        return ImmersionMetric(
+            lambda z: root * f(z),
+            self._space.dim if hasattr(self, "_space") else None,
+            None if pull is None else lambda z, w: root * pull(z, w),
+        )
+
+    __rmul__ = __mul__
 
     def __call__(self, points: np.ndarray) -> np.ndarray:
         """Images of points (k, d), finite: (k, D)."""
@@ -105,6 +121,11 @@ class ImmersionMetric(Metric):
             raise InputError(
                 f"immersion: for points of shape {points.shape} it must return numbers of shape "
                 f"({len(points)}, D), got {images.dtype} of shape {images.shape}"
+            )
+        if images.dtype.kind == "f" and images.dtype.itemsize < 8:
+            raise InputError(
+                f"immersion: returns {images.dtype}, good to few digits, where derivatives need "
+                "float64; compute in double precision (model.double() in PyTorch)"
             )
         if not np.isfinite(images).all():
             bad = points[~np.isfinite(images).all(axis=1)][0]
@@ -124,6 +145,19 @@ class ImmersionMetric(Metric):
                 f"{found.shape}"
             )
         return found
+
+    def _compare(self, points: np.ndarray) -> None:
+        """Hold the user's pullback against differences of f, once: all depends on it."""
+        jacobians = self.jacobian(points)
+        covectors = np.random.default_rng(0).normal(size=jacobians.shape[:2])
+        expected = np.einsum("kDd,kD->kd", jacobians, covectors)
+        error = np.abs(self.pull_back(points, covectors) - expected).max(axis=1)
+        error /= np.abs(jacobians).max(axis=(1, 2)) * np.sqrt(covectors.shape[1])
+        if (error > 1e-4).all():  # at a corner even a right one differs
+            raise InputError(
+                f"pullback: at z = {np.round(points[0], 6).tolist()} it differs from Jᵀw by "
+                f"{error[0]:.1g} of its size; it takes (points, covectors), in this order"
+            )
 
     def inner_product(self, tangent_vec_a: Any, tangent_vec_b: Any, base_point: Any) -> Any:
         """(Ju)·(Jv), (...); by autograd through f twice."""
@@ -145,6 +179,13 @@ class ImmersionMetric(Metric):
 
         found = autograd.grad(pulled)(np.zeros(np.shape(images)))
         return anp.reshape(found, (*shape[:-1], -1))
+
+    def metric_matrix(self, base_point: Any) -> np.ndarray:
+        """Matrices JᵀJ at points (..., d), good to ten digits: (..., d, d)."""
+        (points,) = check_batches(self.space.shape, base_point=base_point)
+        jacobians = self.jacobian(points.reshape(-1, points.shape[-1]))
+        matrices = np.swapaxes(jacobians, 1, 2) @ jacobians
+        return matrices.reshape(*points.shape, points.shape[-1])
 
     def jacobian(self, points: np.ndarray) -> np.ndarray:
         """J at points (k, d) by central differences, good to ten digits: (k, D, d)."""
@@ -178,6 +219,9 @@ class ImmersionMetric(Metric):
     def check_ends(self, start: np.ndarray, end: np.ndarray) -> None:
         """Raise where f is no immersion at an end, or two ends have one image."""
         images = self(np.stack([start, end]))
+        if self._pullback is not None and not self._compared:
+            self._compare(np.stack([start, end]))
+            self._compared = True
         if np.array_equal(images[0], images[1]) and not np.array_equal(start, end):
             raise DomainError(
                 "end: the immersion takes both ends to one point; chords cannot see a path "
