@@ -269,14 +269,14 @@ def test_arcs_past_the_antipode_have_index_one_less_than_the_dimension(method, d
     assert short.certificate.morse_index == 0
 
 
-@each_method
 @pytest.mark.parametrize("short", [3e-4, 1e-3, 1.6e-3, 2.3e-3])
 def test_nearly_conjugate_ends_are_joined(short):
     angle = np.pi - short
     geo = gn.geodesic(sphere_chart(2).metric(), [1.0, 0.0], [np.cos(angle), np.sin(angle)])
-    assert abs(geo.distance - angle) <= 1e-5 * angle
+    assert abs(geo.distance - angle) <= min(geo.error_estimate, 1e-5 * angle)
 
 
+@each_method
 @pytest.mark.parametrize("length", [0.5 * np.pi, 0.9 * np.pi])
 def test_arcs_short_of_the_antipode_have_none(method, length):
     path = arc(3, length)

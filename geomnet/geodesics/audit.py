@@ -21,7 +21,7 @@ FINEST = 256
 
 LEVELS = 4
 
-PLACES = 50_000
+PLACES = 250_000
 """Entries of metric matrices that one measurement of a path is worth."""
 
 TOGETHER = 2_000_000

@@ -23,7 +23,7 @@ class Certificate:
     converged : bool
         The gradient norm passes its tolerance at all three step counts, and the speed variation
         halves at least from N/2 to N steps (it is O(h²)), or is below 5 %, where it changes the
-        length by less than 0.13 %, and the error estimate is below 5 % of the distance.
+        length by less than 0.13 %, and the error estimate is below a quarter of the distance.
     gradient_norm : float
         √(gᵀM⁻¹g/E), at the finest step count.
     tolerance : float

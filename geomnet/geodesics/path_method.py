@@ -25,7 +25,7 @@ from .solution import PathSolution
 __all__ = ["PathMethod"]
 
 
-POOR = 0.05
+POOR = 0.25
 """Relative error of a distance from which on it counts as not found."""
 
 SURE = 0.01
