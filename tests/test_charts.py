@@ -11,7 +11,7 @@ import pytest
 from cases import ALL_CHARTS, CHARTS, DERIVATIVES, SMALL_CHARTS, Chart
 
 import geomnet as gn
-from geomnet.geodesics import newton
+from geomnet.geodesics.paths import newton
 from geomnet.path_energy import LinearisedPath
 
 each_chart = pytest.mark.parametrize("chart", ALL_CHARTS.values(), ids=ALL_CHARTS)

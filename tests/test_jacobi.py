@@ -9,7 +9,7 @@ from test_ray import half_plane, lift, sphere
 from test_shooting import paraboloid, positive_definite
 
 import geomnet as gn
-from geomnet.geodesics import conjugate
+from geomnet.geodesics.flows import conjugate
 
 START = SPACE.identity
 each_metric = pytest.mark.parametrize("metric", METRICS)

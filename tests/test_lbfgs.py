@@ -10,7 +10,7 @@ from test_ray import sphere
 from test_shooting import CHARTS
 
 import geomnet as gn
-from geomnet.geodesics.lbfgs import flat_solve
+from geomnet.geodesics.paths.lbfgs import flat_solve
 from geomnet.path_energy import MidpointSteps
 
 START = SPACE.identity

@@ -27,7 +27,7 @@ from cases import (
 )
 
 import geomnet as gn
-from geomnet.geodesics import newton
+from geomnet.geodesics.paths import newton
 from geomnet.path_energy import LeftRule, LinearisedPath, PathEnergy, second_derivatives
 
 each_chart = pytest.mark.parametrize("chart", CHARTS.values(), ids=CHARTS)

@@ -9,7 +9,7 @@ from test_ray import half_plane, lift, sphere
 
 import geomnet as gn
 from geomnet.geodesics import shooting
-from geomnet.geodesics.tangent_flow import tangent_rates
+from geomnet.geodesics.flows.tangent_flow import tangent_rates
 
 START = SPACE.identity
 each_metric = pytest.mark.parametrize("metric", METRICS)

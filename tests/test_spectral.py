@@ -16,7 +16,7 @@ from cases import (
 )
 
 import geomnet as gn
-from geomnet.geodesics.legendre import basis, evaluate
+from geomnet.geodesics.polynomials.legendre import basis, evaluate
 
 each_chart = pytest.mark.parametrize("chart", CHARTS.values(), ids=CHARTS)
 each_small = pytest.mark.parametrize("chart", SMALL_CHARTS.values(), ids=SMALL_CHARTS)
@@ -400,8 +400,8 @@ def test_an_immersion_and_its_metric_matrix_agree():
 
 
 def test_gradient_and_hessian_of_an_immersed_path_are_those_of_its_energy():
-    from geomnet.geodesics.immersed import ImmersedPaths
-    from geomnet.geodesics.legendre import basis
+    from geomnet.geodesics.polynomials.immersed import ImmersedPaths
+    from geomnet.geodesics.polynomials.legendre import basis
 
     metric, rng, degree = gn.ImmersionMetric(graph, 2), np.random.default_rng(0), 6
     start, delta = rng.normal(size=(2, 3, 2))
@@ -421,8 +421,8 @@ def test_gradient_and_hessian_of_an_immersed_path_are_those_of_its_energy():
 
 
 def test_a_flat_immersion_has_straight_paths_and_a_stiffness_that_is_its_hessian():
-    from geomnet.geodesics.immersed import ImmersedPaths
-    from geomnet.geodesics.legendre import basis
+    from geomnet.geodesics.polynomials.immersed import ImmersedPaths
+    from geomnet.geodesics.polynomials.legendre import basis
 
     frame = np.linalg.qr(np.random.default_rng(1).normal(size=(5, 2)))[0]
     metric = gn.ImmersionMetric(lambda z: anp.dot(z, frame.T), 2)

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import DomainError
-from ..geodesics.closed_form import straight_path
-from ..geodesics.newton_cg import PathNewtonCG
-from ..geodesics.pointwise import PointwiseNewton
+from ..geodesics.paths.closed_form import straight_path
+from ..geodesics.paths.newton_cg import PathNewtonCG
+from ..geodesics.paths.pointwise import PointwiseNewton
 from ..networks.action import Action
 from ..path_energy import PathEnergy
 from .constrained import ConstrainedMinimum

@@ -1,20 +1,20 @@
 """Geodesics: the verb, its methods (one file each), results and certificates."""
 
 from .certificate import Certificate
-from .closed_form import StraightLine
-from .conjugate import ConjugatePoint
+from .flows.conjugate import ConjugatePoint
+from .flows.hamiltonian import hamiltonian_flow
+from .flows.rays import Ray, ray
 from .geomstats_solver import LogSolver
-from .hamiltonian import hamiltonian_flow
 from .jacobi import JacobiFields, conjugate_points, jacobi_fields
-from .lbfgs import PathLBFGS
-from .newton import PathNewton
-from .newton_cg import PathNewtonCG
-from .pointwise import PointwiseNewton
-from .rays import Ray, ray
+from .paths.closed_form import StraightLine
+from .paths.lbfgs import PathLBFGS
+from .paths.newton import PathNewton
+from .paths.newton_cg import PathNewtonCG
+from .paths.pointwise import PointwiseNewton
+from .polynomials.spectral import SpectralPath
 from .result import Geodesic
 from .shooting import Shooting
 from .solve import geodesic, geodesic_batch
-from .spectral import SpectralPath
 from .transport import Transport, parallel_transport
 
 __all__ = [

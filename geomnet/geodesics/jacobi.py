@@ -18,11 +18,11 @@ import numpy as np
 from ..errors import InputError, check_array, check_positive
 from ..threads import blas_threads
 from .adapt import adapt
-from .conjugate import ConjugatePoint, conjugates
-from .rays import Ray, initial_momentum, shoot
+from .flows.conjugate import ConjugatePoint, conjugates
+from .flows.rays import Ray, initial_momentum, shoot
+from .flows.tangent_flow import TangentFlow, follow, tangent_rates
 from .result import Geodesic
 from .shooting import ray_along
-from .tangent_flow import TangentFlow, follow, tangent_rates
 
 __all__ = ["JacobiFields", "conjugate_points", "jacobi_fields"]
 

@@ -16,7 +16,7 @@ from ..datasets import read_npz
 from ..errors import InputError
 from ..files import write_whole
 from .certificate import Certificate
-from .legendre import evaluate
+from .polynomials.legendre import evaluate
 
 __all__ = ["Geodesic"]
 

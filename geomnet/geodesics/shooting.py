@@ -26,17 +26,17 @@ from ..errors import (
 )
 from .audit import dense_steps, measure, measured
 from .certificate import Certificate
-from .conjugate import DENSE, conjugates, frame
-from .flow import FINEST
+from .flows.conjugate import DENSE, conjugates, frame
+from .flows.flow import FINEST
+from .flows.rays import Ray, shoot
+from .flows.tangent_flow import follow, matrix_at
 from .inertia import UNKNOWN, Inertia
-from .legendre import functions
-from .newton import PathNewton
-from .newton_cg import PathNewtonCG
+from .paths.newton import PathNewton
+from .paths.newton_cg import PathNewtonCG
+from .polynomials.legendre import functions
+from .polynomials.spectral import SpectralPath
 from .problem import Problem
-from .rays import Ray, shoot
 from .result import Geodesic
-from .spectral import SpectralPath
-from .tangent_flow import follow, matrix_at
 
 __all__ = ["Shooting", "ray_along"]
 

@@ -20,14 +20,14 @@ from ..errors import (
 from ..metric_matrix import MatrixMechanics
 from ..threads import blas_threads
 from .adapt import adapt
-from .closed_form import StraightLine
-from .lbfgs import PathLBFGS
-from .newton import PathNewton
-from .newton_cg import PathNewtonCG
-from .pointwise import PointwiseNewton
+from .paths.closed_form import StraightLine
+from .paths.lbfgs import PathLBFGS
+from .paths.newton import PathNewton
+from .paths.newton_cg import PathNewtonCG
+from .paths.pointwise import PointwiseNewton
+from .polynomials.spectral import SpectralPath
 from .problem import Method, Problem, standing
 from .result import Geodesic
-from .spectral import SpectralPath
 
 __all__ = ["geodesic", "geodesic_batch"]
 

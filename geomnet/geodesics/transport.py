@@ -25,11 +25,11 @@ from ..errors import (
 )
 from ..threads import blas_threads
 from .adapt import adapt
-from .conjugate import DENSE, frame
-from .rays import Ray, ray
+from .flows.conjugate import DENSE, frame
+from .flows.rays import Ray, ray
+from .flows.tangent_flow import follow, matrix_at
 from .result import Geodesic
 from .shooting import ray_along
-from .tangent_flow import follow, matrix_at
 
 __all__ = ["Transport", "parallel_transport"]
 

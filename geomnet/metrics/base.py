@@ -27,8 +27,8 @@ from ..errors import (
     check_batches,
     check_positive,
 )
-from ..geodesics.hamiltonian import exponential
-from ..geodesics.rays import both_ways
+from ..geodesics.flows.hamiltonian import exponential
+from ..geodesics.flows.rays import both_ways
 from ..geodesics.solve import geodesic_batch
 from ..path_energy import MidpointSteps, QuadraticForm, Steps, SumOfSteps
 from ..threads import blas_threads

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..metric_matrix import MetricMatrix
+from ...metric_matrix import MetricMatrix
 from .flow import Flow, integrate
 
 __all__ = ["TangentFlow", "follow", "matrix_at", "tangent_rates"]

@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..errors import DomainError, check_positive
-from ..path_energy import LinearisedPath, PathEnergy
-from .inertia import Inertia
+from ...errors import DomainError, check_positive
+from ...path_energy import LinearisedPath, PathEnergy
+from ..inertia import Inertia
 from .path_method import PathMethod
 from .solution import PathSolution
 

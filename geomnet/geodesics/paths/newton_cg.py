@@ -13,10 +13,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..errors import DomainError, check_integer, check_positive
-from ..path_energy import LinearisedPath, PathEnergy
+from ...errors import DomainError, check_integer, check_positive
+from ...path_energy import LinearisedPath, PathEnergy
+from ..inertia import Inertia, conjugate_margin, lowest_eigenvalue
 from .closed_form import straight_path, uniform_times
-from .inertia import Inertia, conjugate_margin, lowest_eigenvalue
 from .line_search import backtrack
 from .path_method import PathMethod
 from .solution import PathSolution

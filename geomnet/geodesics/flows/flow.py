@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.integrate import DOP853, OdeSolution
 
-from ..errors import ConvergenceError, DomainError
+from ...errors import ConvergenceError, DomainError
 
 __all__ = ["MAX_STEPS", "Flow", "Left", "integrate"]
 

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError
+from ...errors import InputError
 from .flow import Left
 from .tangent_flow import TangentFlow, follow, matrix_at
 

@@ -22,16 +22,16 @@ from scipy.interpolate import CubicSpline
 from scipy.linalg import eigh
 from scipy.linalg.lapack import dpotrf, dpotrs
 
-from ..errors import DomainError, InputError, check_integer, check_positive
-from .audit import dense_steps, measure, measured
-from .certificate import Certificate
+from ...errors import DomainError, InputError, check_integer, check_positive
+from ..audit import dense_steps, measure, measured
+from ..certificate import Certificate
+from ..inertia import UNKNOWN, Inertia
+from ..paths.line_search import LARGEST_SHIFT, NEAR, raise_shift, relax
+from ..problem import Problem
+from ..result import Geodesic
 from .immersed import ImmersedPaths
-from .inertia import UNKNOWN, Inertia
 from .legendre import Basis, basis, reported
-from .line_search import LARGEST_SHIFT, NEAR, raise_shift, relax
 from .polynomial_paths import FormPaths, PolynomialPaths
-from .problem import Problem
-from .result import Geodesic
 
 __all__ = ["SpectralPath"]
 

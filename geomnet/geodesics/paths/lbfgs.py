@@ -13,9 +13,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..errors import check_choice, check_integer, check_positive
-from ..path_energy import LinearisedPath, PathEnergy
-from .inertia import UNKNOWN, Inertia
+from ...errors import check_choice, check_integer, check_positive
+from ...path_energy import LinearisedPath, PathEnergy
+from ..inertia import UNKNOWN, Inertia
 from .newton_cg import straight_guess
 from .path_method import PathMethod
 from .solution import PathSolution

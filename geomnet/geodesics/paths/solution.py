@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..path_energy import LinearisedPath
+from ...path_energy import LinearisedPath
 
 __all__ = ["PathSolution"]
 

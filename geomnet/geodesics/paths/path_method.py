@@ -12,14 +12,14 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy.interpolate import CubicSpline
 
-from ..curve import Curve
-from ..errors import ConvergenceError, DomainError
-from ..path_energy import LinearisedPath, PathEnergy
-from .audit import dense_steps, measure, measured
-from .certificate import Certificate, richardson
-from .inertia import UNKNOWN, Inertia, conjugate_margin
-from .problem import Problem
-from .result import Geodesic
+from ...curve import Curve
+from ...errors import ConvergenceError, DomainError
+from ...path_energy import LinearisedPath, PathEnergy
+from ..audit import dense_steps, measure, measured
+from ..certificate import Certificate, richardson
+from ..inertia import UNKNOWN, Inertia, conjugate_margin
+from ..problem import Problem
+from ..result import Geodesic
 from .solution import PathSolution
 
 __all__ = ["PathMethod"]

@@ -1,8 +1,8 @@
 r"""Batches of polynomial paths of one degree: energy, gradient and Hessian in their coefficients.
 
-The paths are those of :mod:`~geomnet.geodesics.legendre`. :class:`PolynomialPaths` says what a
-solver asks of them; how the energy is had depends on the metric: by its form at Gauss nodes here,
-by images of the path in :mod:`~geomnet.geodesics.immersed`.
+The paths are those of :mod:`~geomnet.geodesics.polynomials.legendre`. :class:`PolynomialPaths`
+says what a solver asks of them; how the energy is had depends on the metric: by its form at Gauss
+nodes here, by images of the path in :mod:`~geomnet.geodesics.polynomials.immersed`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from scipy.linalg.lapack import dpotrf, dpotrs
 
-from ..path_energy import second_derivatives
+from ...path_energy import second_derivatives
 from .legendre import Basis
 
 __all__ = ["FormPaths", "PolynomialPaths"]

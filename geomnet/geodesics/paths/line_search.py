@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..path_energy import LinearisedPath, PathEnergy
+from ...path_energy import LinearisedPath, PathEnergy
 
 __all__ = ["LARGEST_SHIFT", "NEAR", "backtrack", "falls", "raise_shift", "relax"]
 

@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DomainError, InputError, check_array, check_batches, check_positive
-from ..metric_matrix import MetricMatrix
-from ..threads import blas_threads
-from .adapt import adapt
+from ...errors import DomainError, InputError, check_array, check_batches, check_positive
+from ...metric_matrix import MetricMatrix
+from ...threads import blas_threads
+from ..adapt import adapt
 from .flow import MAX_STEPS, Flow, Left, integrate
 
 __all__ = ["Ray", "both_ways", "initial_momentum", "ray", "shoot"]

@@ -13,11 +13,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..errors import check_integer, check_positive
-from ..path_energy import LinearisedPath, PathEnergy
+from ...errors import check_integer, check_positive
+from ...path_energy import LinearisedPath, PathEnergy
+from ..inertia import Inertia, conjugate_margin, lowest_eigenvalue
 from .block_tridiagonal import eliminate
 from .closed_form import straight_path
-from .inertia import Inertia, conjugate_margin, lowest_eigenvalue
 from .path_method import PathMethod
 from .solution import PathSolution
 

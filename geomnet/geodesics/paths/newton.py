@@ -15,11 +15,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..errors import check_integer, check_positive
-from ..path_energy import LinearisedPath, PathEnergy
+from ...errors import check_integer, check_positive
+from ...path_energy import LinearisedPath, PathEnergy
+from ..inertia import Inertia, conjugate_margin
 from . import block_tridiagonal
 from .closed_form import even_line
-from .inertia import Inertia, conjugate_margin
 from .line_search import LARGEST_SHIFT, NEAR, falls, raise_shift, relax
 from .newton_cg import straight_guess
 from .path_method import PathMethod

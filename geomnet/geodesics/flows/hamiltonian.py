@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import check_batches, check_integer
-from .adapt import adapt
+from ...errors import check_batches, check_integer
+from ..adapt import adapt
 from .rays import initial_momentum, shoot
 
 __all__ = ["exponential", "hamiltonian_flow"]

@@ -1,0 +1,1 @@
+"""Geodesics from initial values: rays, the linearised flow along them, conjugate points."""

@@ -1,0 +1,1 @@
+"""Methods that minimise the discrete path energy: one method, one file."""

@@ -1,0 +1,1 @@
+"""Polynomial paths: integrated Legendre functions and Newton steps on their coefficients."""
