@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from .geodesics import (
         Certificate,
         ConjugatePoint,
+        ExpSolver,
         Geodesic,
         JacobiFields,
         LogSolver,
@@ -119,6 +120,7 @@ _HOMES = {
     "geodesics": (
         "Certificate",
         "ConjugatePoint",
+        "ExpSolver",
         "Geodesic",
         "JacobiFields",
         "LogSolver",

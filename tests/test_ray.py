@@ -150,7 +150,7 @@ def test_a_ray_goes_on_from_any_of_its_points():
 def test_a_smaller_tolerance_is_a_smaller_error():
     errors = []
     for rtol in (1e-4, 1e-7, 1e-10, 1e-13):
-        end = gn.ray(half_plane(), [0.0, 1.0], [2.0, 1.0], 1.5, rtol).end
+        end = gn.ray(half_plane(), [0.0, 1.0], [2.0, 1.0], 5.0, rtol).end
         centre, radius = 0.5, np.hypot(0.5, 1.0)
         errors.append(abs(np.hypot(end[0] - centre, end[1]) - radius))
     assert errors[0] > 1e-9

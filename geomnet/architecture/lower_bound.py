@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DomainError
-from ..geodesics.paths.closed_form import straight_path
+from ..geodesics.paths.closed_form import straight_path, uniform_times
 from ..geodesics.paths.newton_cg import PathNewtonCG
 from ..geodesics.paths.pointwise import PointwiseNewton
 from ..networks.action import Action
@@ -57,7 +57,7 @@ class LowerBound:
     def _solved(cls, solver: Any, metric: Any, guess: np.ndarray, line: np.ndarray) -> LowerBound:
         if len(guess) == 2:
             return cls(PathEnergy(metric).value(guess), guess, "the one step there is")
-        _, found = solver.solve(metric, guess)
+        state, found = solver.solve(metric, guess)
         if not found.converged:
             path = found.path if np.isfinite(found.energy) else line
             return cls(
@@ -66,7 +66,23 @@ class LowerBound:
                 f"none: {type(solver).__name__} stopped at gradient norm {found.gradient_norm:.1e}",
             )
         note = f"{type(solver).__name__}, gradient norm {found.gradient_norm:.1e}"
+        if solver.inertia(state).locally_shortest is False:
+            below = cls._beside(solver, metric, found.path)
+            if below.energy is not None and below.energy < found.energy:
+                return cls(
+                    below.energy, below.path, f"{note}; beside a saddle of {found.energy:.6g}"
+                )
+            note += "; a saddle: some paths nearby have less energy"
         return cls(found.energy, found.path, note)
+
+    @classmethod
+    def _beside(cls, solver: Any, metric: Any, path: np.ndarray) -> LowerBound:
+        """Solve from a path bent away from a saddle, at random with a fixed seed."""
+        bow = np.sin(np.pi * uniform_times(len(path) - 1, path.ndim - 1))
+        random = np.random.default_rng(0).normal(size=path.shape[1:])
+        size = np.abs(path[-1] - path[0]).max()
+        _, found = solver.solve(metric, path + 0.3 * size * bow * random)
+        return cls(found.energy if found.converged else None, found.path, "")
 
     def lowered(self, action: Action, found: ConstrainedMinimum) -> LowerBound:
         """Go on from the network's own path where that lies below, as another minimum's does."""

@@ -43,8 +43,10 @@ class ArchitectureGeodesic:
         The parameters.
     path : ndarray, shape (L+1, n, d)
         States of the network on the sample, layer by layer.
-    energy, length : float
-        Discrete energy of the path and length Σ√s of its steps, by `rule`.
+    energy : float
+        Discrete energy of the path, by `rule`.
+    length : float
+        Length Σ√s of its steps.
     lower_bound : float or None
         Minimum found of the same discrete energy over free states with the same ends; None where
         there is none to be had.
@@ -69,8 +71,10 @@ class ArchitectureGeodesic:
 
     Notes
     -----
-    Both minima are local ones. A left-rule energy may lie below the squared distance (it tends to
-    it at order 1); ``curve.length(metric)`` never does.
+    Both minima are local ones. Of the bound's, a saddle that Newton's method ran into is left by
+    one bent start, and ``lower_bound_note`` says so. A gap of many per cent means that the network
+    goes another way than the bound; begin from another ``theta``. A left-rule energy may lie below
+    the squared distance (it tends to it at order 1); ``curve.length(metric)`` never does.
     """
 
     theta: np.ndarray = field(repr=False)

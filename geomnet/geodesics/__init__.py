@@ -4,7 +4,7 @@ from .certificate import Certificate
 from .flows.conjugate import ConjugatePoint
 from .flows.hamiltonian import hamiltonian_flow
 from .flows.rays import Ray, ray
-from .geomstats_solver import LogSolver
+from .geomstats_solver import ExpSolver, LogSolver
 from .jacobi import JacobiFields, conjugate_points, jacobi_fields
 from .paths.closed_form import StraightLine
 from .paths.lbfgs import PathLBFGS
@@ -20,6 +20,7 @@ from .transport import Transport, parallel_transport
 __all__ = [
     "Certificate",
     "ConjugatePoint",
+    "ExpSolver",
     "Geodesic",
     "JacobiFields",
     "LogSolver",

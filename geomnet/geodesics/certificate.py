@@ -40,8 +40,10 @@ class Certificate:
         eigenvalue vanishes up to discretisation (a conjugate end), or none was computed.
     lowest_eigenvalue : float or None
         Of the Hessian relative to the stiffness; None where only the counts are known.
-    gradient_evaluations, hessian_products : int
-        Spent by the solve at the finest step count.
+    gradient_evaluations : int
+        Spent by the solve at the finest step count (or the last degree).
+    hessian_products : int
+        Likewise.
     lanczos_products : int
         Hessian products spent on `lowest_eigenvalue`.
     iterations : int

@@ -1,4 +1,4 @@
-"""geomnet's geodesics where geomstats asks for a solver of logarithms."""
+"""geomnet's geodesics where geomstats asks for a solver, of logarithms or of exponentials."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..errors import check_batches
+from ..errors import InputError, check_batches, check_integer, check_positive
+from .adapt import adapt
+from .flows.rays import both_ways, ray
 from .problem import Method
 from .result import Geodesic
-from .solve import geodesic_batch
+from .solve import check_method, geodesic_batch
 
-__all__ = ["LogSolver"]
+__all__ = ["ExpSolver", "LogSolver"]
 
 
 @dataclass
@@ -45,6 +47,12 @@ class LogSolver:
     n_steps: int = 16
     solves_bvp: ClassVar[bool] = True
 
+    def __post_init__(self) -> None:
+        _check_space(self.space)
+        check_integer("n_steps", self.n_steps, least=8, multiple_of=4)
+        if self.method is not None:
+            check_method(self.method)
+
     def _solve(self, point: Any, base_point: Any) -> tuple[list[Geodesic], tuple[int, ...]]:
         ends, starts = check_batches(self.space.shape, point=point, base_point=base_point)
         found = geodesic_batch(
@@ -71,3 +79,54 @@ class LogSolver:
             return states.reshape(*batch, len(times), *self.space.shape)
 
         return path
+
+
+@dataclass
+class ExpSolver:
+    """A geomstats ``exp_solver``: ``space.metric.exp_solver = gn.ExpSolver(space)``.
+
+    Exponentials are the ends of rays (:func:`geomnet.ray`), of order 8; geomstats' own default is
+    Euler's method.
+
+    Parameters
+    ----------
+    space : FunctionSpace, or a geomstats space in vector coordinates
+    rtol : float
+        Of a ray's steps.
+
+    Examples
+    --------
+    >>> import geomnet as gn
+    >>> from geomstats.information_geometry.gamma import GammaDistributions
+    >>> space = GammaDistributions()
+    >>> space.metric.log_solver = gn.LogSolver(space)
+    >>> space.metric.exp_solver = gn.ExpSolver(space)
+    >>> log = space.metric.log([3.0, 1.0], [1.0, 2.0])
+    >>> space.metric.exp(log, [1.0, 2.0]).round(5).tolist()
+    [3.0, 1.0]
+    """
+
+    space: Any
+    rtol: float = 1e-10
+    solves_ivp: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        _check_space(self.space)
+        check_positive("rtol", self.rtol)
+
+    def exp(self, tangent_vec: Any, base_point: Any) -> np.ndarray:
+        """End at time 1 of the geodesics from `base_point` with velocity `tangent_vec`."""
+        return ray(self.space.metric, base_point, tangent_vec, rtol=self.rtol).end
+
+    def geodesic_ivp(self, tangent_vec: Any, base_point: Any) -> Callable[[Any], np.ndarray]:
+        """Return the geodesic as a function of times (k,), of either sign: (..., k, d)."""
+        vec, base = check_batches(self.space.shape, tangent_vec=tangent_vec, base_point=base_point)
+        return both_ways(adapt(self.space.metric, base), base, vec)
+
+
+def _check_space(space: Any) -> None:
+    if not isinstance(getattr(space, "shape", None), tuple) or not hasattr(space, "belongs"):
+        raise InputError(
+            f"space: expected a space with a metric, such as gn.FunctionSpace or one of geomstats, "
+            f"got {type(space).__name__}"
+        )

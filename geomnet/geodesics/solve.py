@@ -232,14 +232,19 @@ Plan = list[tuple[Method, str, int]]
 """Methods in the order they are tried, each with why, and by how much it multiplies N."""
 
 
+def check_method(method: Any) -> None:
+    """Say what is no solver."""
+    if isinstance(method, (type, str)) or not callable(getattr(method, "find", None)):
+        raise InputError(
+            f"method: expected a solver such as gn.PathNewtonCG(), got {method!r}; leave it "
+            "out to have one chosen"
+        )
+
+
 def _plan(metric: Any, method: Method | None) -> Plan:
     structure = getattr(metric, "structure", "coupled")
     if method is not None:
-        if isinstance(method, (type, str)) or not callable(getattr(method, "find", None)):
-            raise InputError(
-                f"method: expected a solver such as gn.PathNewtonCG(), got {method!r}; leave it "
-                "out to have one chosen"
-            )
+        check_method(method)
         needed = {StraightLine: "flat", PointwiseNewton: "pointwise"}.get(type(method), structure)
         if structure != needed:
             raise InputError(

@@ -7,6 +7,7 @@ lengths of the three paths give the distance (Richardson), an error estimate and
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -190,8 +191,11 @@ def _certify(
         # along a mode of eigenvalue |λ| ≤ m nothing holds the path in place: a bow of its own
         # size changes the energy by λ/2 of it, the length by half of that
         error = max(error, 0.25 * conjugate_margin(finest.n_steps) * distance)
-    if not asked or not error <= SURE * distance:
-        known = UNKNOWN  # of a path that is hardly resolved, signs tell nothing
+    if not asked:
+        known = UNKNOWN
+    elif known.locally_shortest is False and error > SURE * distance:
+        # a path that is hardly resolved has negative eigenvalues of its own
+        known = replace(known, index=None, nullity=None, locally_shortest=None)
     variation = finest.speed_variation
     steady = (
         method.exact
@@ -242,7 +246,8 @@ def _certify(
             "collide); raise n_steps, or start from an initial_path around it"
         )
     elif not certificate.converged:
-        status = f"{finest.n_steps} steps tell the distance to {error / distance:.0%} only; raise n_steps"
+        known_to = f"{error / distance:.0%}"
+        status = f"{finest.n_steps} steps tell the distance to {known_to} only; raise n_steps"
     return Geodesic(
         path=finest.path,
         length=finest.length,
