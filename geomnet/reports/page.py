@@ -135,9 +135,10 @@ def _cards(comparison: Any) -> str:
     if least is not None:
         share = least.fit.action_energy / least.plain_energy if least.plain_energy else math.nan
         cards.append(
-            f"<div class=card><b>{number(share, 3)}×</b><span>of the trained network's action "
-            f"is what the path of least action costs ({NAMES[least.metric]} metric, weight "
-            f"{least.weight:g}). Accuracy {100 * least.fit.train_accuracy:.1f} %, {_heldout(comparison, least.fit)}"
+            f"<div class=card><b>{number(share, 3)}×</b><span>of the trained network's action is "
+            f"what the path of least action costs ({NAMES[least.metric]} metric, weight "
+            f"{least.weight:g}). Accuracy {100 * least.fit.train_accuracy:.1f} %, "
+            f"{_heldout(comparison, least.fit)}"
             "</span></div>"
         )
     return f"<div class=cards>{''.join(cards)}</div>" if cards else ""

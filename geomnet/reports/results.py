@@ -131,8 +131,8 @@ def table(comparison: Any) -> str:
         head += f"; {accuracies(comparison.fit)}"
     if least is not None:
         head += (
-            f"\n{PATH_NAMES[LEAST_ACTION]}: trained with {least.weight:g} × its action in the "
-            f"{NAMES[least.metric]} metric; {accuracies(least.fit)}"
+            f"\n{PATH_NAMES[LEAST_ACTION]}: trained with {least.weight:g} × its action "
+            f"({NAMES[least.metric]}); {accuracies(least.fit)}"
         )
     return head + "\n\n" + "\n".join(lines)
 
