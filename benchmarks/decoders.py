@@ -25,7 +25,8 @@ GRIDS = ((5, 20), (10, 50), (20, 100), (40, 200))
 LADDERS: dict[str, tuple[Any, ...]] = {
     "PathNewton": STEPS,
     "PathNewton, autograd": STEPS,
-    "SpectralPath, autograd": (1e-2, 1e-4, 1e-6, 1e-8),
+    "SpectralPath": (1e-2, 1e-3, 1e-4, 1e-6, 1e-8),
+    "SpectralPath, autograd": (1e-2, 1e-3, 1e-4, 1e-6, 1e-8),
     "default": (None,),
     "stochman, its L-BFGS": GRIDS,
     "stochman, strong Wolfe": GRIDS,
@@ -33,7 +34,7 @@ LADDERS: dict[str, tuple[Any, ...]] = {
     "solve_bvp, by hand": (1e-1, 1e-2, 1e-3, 1e-4, 1e-6),
     "GEORCE": ((25, 1e-4), (50, 1e-4), (100, 1e-4), (200, 1e-4), (200, 1e-6), (400, 1e-6)),
 }
-MINE = ("PathNewton", "PathNewton, autograd", "SpectralPath, autograd", "default")
+MINE = ("PathNewton", "PathNewton, autograd", "SpectralPath", "SpectralPath, autograd", "default")
 OPTIMISERS = {"its L-BFGS": "lbfgs", "strong Wolfe": "wolfe", "Adam": "adam"}
 
 
@@ -67,10 +68,9 @@ class DecoderBench(Bench):
         start, end = self.problem.start, self.problem.end
         if solver == "default":
             return gn.geodesic(self.autograd_metric, start, end)
-        if solver.startswith("SpectralPath"):
-            metric = gn.ChartMetric(self.differentiable.metric_matrix, self.problem.dim)
-            return gn.geodesic(metric, start, end, method=gn.SpectralPath(rtol=setting))
         metric = self.autograd_metric if solver.endswith("autograd") else self.metric
+        if solver.startswith("SpectralPath"):
+            return gn.geodesic(metric, start, end, method=gn.SpectralPath(rtol=setting))
         return gn.geodesic(metric, start, end, n_steps=setting, method=gn.PathNewton())
 
     def call(self, solver: str, setting: Any, budget: float) -> Answer:
