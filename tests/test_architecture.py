@@ -438,3 +438,19 @@ def test_unfit_arguments():
     collapse[0, [0, 3]] = -2.0  # all points to the origin by half-way
     with pytest.raises(gn.DomainError, match="theta: its curve leaves"):
         gn.fit_geodesic(gn.Network(gn.LinearField(2), 2), METRICS["energy"], TARGET, theta=collapse)
+
+
+def test_a_bound_that_lies_on_a_saddle_is_left():
+    class Hill(gn.Metric):
+        def inner_product(self, tangent_vec_a, tangent_vec_b, base_point):
+            square = anp.sum(base_point**2, axis=-1, keepdims=True)
+            height = 1 + 20 * anp.exp(-4 * square)
+            return anp.sum(height * tangent_vec_a * tangent_vec_b, axis=(-2, -1))
+
+    metric = Hill(gn.FunctionSpace([[-1.0, 0.0]]))
+    network = gn.Network(gn.TanhField(dim=2, width=8), depth=16)
+    geo = gn.fit_geodesic(network, metric, [[1.0, 0.0]])
+    over_the_top = gn.geodesic(metric, [[-1.0, 0.0]], [[1.0, 0.0]]).energy
+    assert geo.energy < 0.5 * over_the_top
+    assert "beside a saddle" in geo.lower_bound_note
+    assert abs(geo.gap) < 1e-3

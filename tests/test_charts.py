@@ -715,3 +715,69 @@ def test_a_function_that_sums_over_the_batch_is_found_out_at_the_origin_too():
     )
     with pytest.raises(gn.InputError, match=r"metric_matrix: for points of shape \(k, 2\)"):
         gn.geodesic(wrong, [0.0, 0.0], [1.0, 0.0])
+
+
+# -- immersions: what a decoder's owner may get wrong ------------------------------------------
+
+DECODER = np.random.default_rng(0).normal(size=(2, 16)), np.random.default_rng(1).normal(size=16)
+OUTPUTS = np.random.default_rng(2).normal(size=(16, 20)) / 4
+
+
+def decode(z):
+    return np.tanh(z @ DECODER[0] + DECODER[1]) @ OUTPUTS
+
+
+def pull(z, w):
+    hidden = np.tanh(z @ DECODER[0] + DECODER[1])
+    return ((w @ OUTPUTS.T) * (1 - hidden**2)) @ DECODER[0].T
+
+
+@pytest.mark.parametrize("factor", [2.0, -1.0, 0.0, 1.001])
+def test_a_wrong_pullback_is_named(factor):
+    wrong = gn.ImmersionMetric(decode, pullback=lambda z, w: factor * pull(z, w))
+    with pytest.raises(gn.InputError, match=r"^pullback: at z = .* differs from"):
+        gn.geodesic(wrong, [-1.0, 0.5], [1.0, 0.7])
+
+
+def test_single_precision_is_refused_with_a_word_on_the_mend():
+    single = gn.ImmersionMetric(lambda z: decode(z).astype(np.float32), pullback=pull)
+    with pytest.raises(gn.InputError, match=r"^immersion: returns float32.*double precision"):
+        gn.geodesic(single, [-1.0, 0.5], [1.0, 0.7])
+    flat = gn.ChartMetric(lambda x: np.ones((len(x), 1, 1), dtype=np.float32), 1)
+    with pytest.raises(gn.InputError, match=r"metric_matrix: returned float32"):
+        gn.geodesic(flat, [0.0], [1.0])
+
+
+@pytest.mark.parametrize("dim", [None, 2])
+def test_a_scaled_immersion_is_an_immersion(dim):
+    metric = gn.ImmersionMetric(decode, dim, pullback=pull)
+    ends = [-1.0, 0.5], [1.0, 0.7]
+    geo, scaled = gn.geodesic(metric, *ends), gn.geodesic(9 * metric, *ends)
+    assert scaled.method.startswith("SpectralPath")
+    assert scaled.distance == pytest.approx(3 * geo.distance, rel=1e-10)
+
+
+def test_the_matrix_of_an_immersion_is_its_gram_matrix():
+    metric = gn.ImmersionMetric(decode, 2, pullback=pull)
+    x, v = np.random.default_rng(3).normal(size=(2, 5, 2))
+    matrices = metric.metric_matrix(x)
+    h = 1e-5
+    push = (decode(x + h * v) - decode(x - h * v)) / (2 * h)
+    np.testing.assert_allclose(
+        np.einsum("ka,kab,kb->k", v, matrices, v), np.sum(push**2, axis=1), rtol=1e-7
+    )
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_decoder_with_corners_has_its_length_within_the_estimate(seed):
+    rng = np.random.default_rng(seed)
+    first, bias, last = rng.normal(size=(2, 8)), rng.normal(size=8), rng.normal(size=(8, 12))
+
+    def relu(z):
+        return anp.dot(anp.maximum(anp.dot(z, first) + bias, 0.0) + 0.3 * anp.dot(z, first), last)
+
+    geo = gn.geodesic(gn.ImmersionMetric(relu), [-1.0, 0.5], [1.0, 0.7], 64)
+    # the image of any path is no shorter; that of the one found is hardly longer
+    fine = relu(geo(np.linspace(0, 1, 20_001)))
+    length = np.linalg.norm(np.diff(fine, axis=0), axis=1).sum()
+    assert geo.distance - geo.error_estimate <= length <= geo.distance + 2 * geo.error_estimate

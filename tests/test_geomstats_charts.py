@@ -233,3 +233,30 @@ def test_a_metric_that_was_used_can_still_be_pickled():
     gn.geodesic(metric, [0.0, 0.0], [1.0, 0.0])
     again = pickle.loads(pickle.dumps(metric))
     assert gn.geodesic(again, [0.0, 0.0], [1.0, 0.0]).distance == pytest.approx(1)
+
+
+def test_an_exp_solver_undoes_a_log_solver():
+    space = DirichletDistributions(3)
+    space.metric.log_solver = gn.LogSolver(space)
+    space.metric.exp_solver = gn.ExpSolver(space)
+    starts = np.array([[1.0, 2.0, 0.5], [3.0, 1.0, 2.0]])
+    ends = np.array([[2.0, 1.0, 1.5], [1.0, 1.0, 4.0]])
+    logs = space.metric.log(ends, starts)
+    np.testing.assert_allclose(space.metric.exp(logs, starts), ends, rtol=1e-5)
+    path = space.metric.geodesic(initial_point=starts[0], initial_tangent_vec=logs[0])
+    np.testing.assert_allclose(path(np.array([0.0, 1.0])), [starts[0], ends[0]], rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [
+        (lambda space: gn.LogSolver(space, n_steps=10), "n_steps"),
+        (lambda space: gn.LogSolver(space, method="newton"), "method"),
+        (lambda space: gn.LogSolver(space.metric), "space"),
+        (lambda space: gn.ExpSolver(space.metric), "space"),
+        (lambda space: gn.ExpSolver(space, rtol=0), "rtol"),
+    ],
+)
+def test_solvers_for_geomstats_check_what_they_are_given(make, name):
+    with pytest.raises(gn.InputError, match=f"^{name}: "):
+        make(BetaDistributions())

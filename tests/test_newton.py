@@ -481,3 +481,36 @@ def test_errors_are_bounded_where_the_ends_are_nearly_conjugate(method, short, c
     except gn.ConvergenceError:
         return
     assert abs(geo.distance - angle) <= geo.error_estimate + 1e-14
+
+
+@pytest.mark.parametrize("decades", [3, 5, 6])
+def test_a_line_far_from_constant_speed_is_found(decades):
+    plane = CHARTS["half_plane"].metric()
+    geo = gn.geodesic(plane, [0.0, 10.0 ** (-decades / 2)], [0.0, 10.0 ** (decades / 2)])
+    truth = decades * np.log(10)
+    assert abs(geo.distance - truth) <= geo.error_estimate
+    assert geo.distance == pytest.approx(truth, rel=1e-5)
+
+
+def test_a_distance_that_is_hardly_known_is_not_found():
+    plane = CHARTS["half_plane"].metric()
+    with pytest.raises(gn.ConvergenceError) as caught:
+        gn.geodesic(plane, [-1e4, 0.01], [1e4, 0.01], 8, method=gn.PathNewton())
+    assert not caught.value.result.certificate.converged
+
+
+def test_an_index_is_not_read_off_a_path_that_is_hardly_resolved():
+    plane = CHARTS["half_plane"].metric()
+    path = np.stack([np.zeros(65), np.geomspace(1e-6, 1e6, 65)], axis=-1)
+    geo = gn.geodesic(plane, path[0], path[-1], 16, initial_path=path)
+    assert geo.certificate.is_minimising != "no"
+
+
+def test_a_path_broken_at_a_pole_of_the_coordinates_is_no_geodesic():
+    def metric_matrix(x):
+        one = anp.ones_like(x[..., 0])
+        rows = [anp.stack([one, 0 * one], -1), anp.stack([0 * one, anp.sin(x[..., 0]) ** 2], -1)]
+        return anp.stack(rows, -2)
+
+    with pytest.raises(gn.ConvergenceError):
+        gn.geodesic(gn.ChartMetric(metric_matrix, 2), [1.0, 0.0], [1.0, 4.0])
