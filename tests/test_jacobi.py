@@ -182,13 +182,13 @@ def test_conjugate_points_are_where_the_scalar_equation_vanishes():
 
 def test_geodesics_have_conjugate_points():
     start, end = np.eye(3)[0], -np.eye(3)[0]
-    (found,) = gn.geodesic(sphere(3), start, end).conjugate_points()
+    (found,) = gn.conjugate_points(gn.geodesic(sphere(3), start, end))
     assert (found.time, found.multiplicity) == (1.0, 2)
     np.testing.assert_allclose(found.point, end, atol=1e-7)
-    assert gn.geodesic(sphere(3), start, [0.0, 0.9, 0.1]).conjugate_points() == []
+    assert gn.conjugate_points(gn.geodesic(sphere(3), start, [0.0, 0.9, 0.1])) == []
     metric = ENERGY_METRICS[0].values[0]
-    assert gn.geodesic(metric, START, END).conjugate_points() == []
-    assert gn.geodesic(metric, START, START).conjugate_points() == []
+    assert gn.conjugate_points(gn.geodesic(metric, START, END)) == []
+    assert gn.conjugate_points(gn.geodesic(metric, START, START)) == []
 
 
 def test_the_index_of_a_path_is_its_conjugate_points():
@@ -250,7 +250,7 @@ def test_what_has_no_conjugate_points(monkeypatch, tmp_path):
         gn.conjugate_points(batch)
     gn.geodesic(sphere(), [1.0, 0.0], [0.0, 1.0]).save(tmp_path / "geo.npz")
     with pytest.raises(gn.InputError, match=r"^along: a loaded geodesic"):
-        gn.Geodesic.load(tmp_path / "geo.npz").conjugate_points()
+        gn.conjugate_points(gn.Geodesic.load(tmp_path / "geo.npz"))
     monkeypatch.setattr(conjugate, "DENSE", 9)
     with pytest.raises(gn.InputError, match=r"^metric: .*10 coordinates"):
         gn.conjugate_points(gn.ray(gn.L2Metric(SPACE), START, END))

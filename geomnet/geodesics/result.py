@@ -132,12 +132,6 @@ class Geodesic:
             return np.inf if curve.length(self.metric) > 0 else 1.0
         return curve.length(self.metric) / self.distance
 
-    def conjugate_points(self) -> list[Any]:
-        """Points conjugate to the start, with times in (0, 1]; see :func:`conjugate_points`."""
-        from .jacobi import conjugate_points  # it solves for geodesics, and so imports this
-
-        return conjugate_points(self)
-
     def save(self, path: Any) -> None:
         """Save path, numbers and certificate as an NPZ, whole or not at all."""
         header = json.dumps(
