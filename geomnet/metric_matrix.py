@@ -21,10 +21,11 @@ import autograd.numpy as anp
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
+from .autodiff import gradient as autograd_gradient
 from .errors import DomainError, InputError, check_integer
 from .path_energy import MidpointSteps, Steps
 
-__all__ = ["MatrixForm", "MatrixMechanics", "MetricMatrix"]
+__all__ = ["SLOPE", "MatrixForm", "MatrixMechanics", "MetricMatrix", "coordinate_scale"]
 
 SLOPE = 6e-6
 """Step of central differences of q, relative to the coordinates: (3 ulp)^(1/3)."""
@@ -239,7 +240,7 @@ class MetricMatrix:
             )
 
     def _by_autograd(self, v: np.ndarray, points: np.ndarray) -> np.ndarray:
-        return _quiet_gradient(
+        return autograd_gradient(
             lambda x: anp.sum(anp.matmul(self.raw(x), v[:, :, None])[:, :, 0] * v), points
         )
 
@@ -262,7 +263,7 @@ class MetricMatrix:
         Those of order 2 that come with them tell where a step is too long for G; it is shortened
         there.
         """
-        steps = STENCIL * _scale(points)
+        steps = STENCIL * coordinate_scale(points)
         slopes, rough = self._slopes(points, steps)
         for _ in range(SHORTENINGS):
             where = np.flatnonzero((rough > ROUGH).any(axis=1))
@@ -319,7 +320,7 @@ class MetricMatrix:
         """
         d, k = self.dim, len(points)
         size = np.abs(v).max() or 1.0
-        steps = SLOPE * _scale(points)
+        steps = SLOPE * coordinate_scale(points)
         units, moves = size * self._eye, steps * self._eye
         vectors, places = np.empty((2, 4 * d + 1, k, d))
         vectors[:d], vectors[d : 2 * d], vectors[2 * d :] = v + units, v - units, v
@@ -350,7 +351,7 @@ class MetricMatrix:
     ) -> tuple[np.ndarray, np.ndarray]:
         d, k = self.dim, len(points)
         mixed = 2 * np.einsum("ikab,kb->kia", self.tensor(points), v)
-        steps = STENCIL * _scale(points)
+        steps = STENCIL * coordinate_scale(points)
         moves = np.eye(d)[:, None, :] * steps
         rows, cols = np.triu_indices(d)
         signs = np.array([(1, 1), (1, -1), (-1, 1), (-1, -1)])
@@ -516,7 +517,7 @@ class MatrixMechanics:
             raise
 
 
-def _scale(points: np.ndarray) -> np.ndarray:
+def coordinate_scale(points: np.ndarray) -> np.ndarray:
     """Size of every coordinate, (k, d): its own, or a hundredth of the largest of all."""
     size = np.abs(points)
     return np.maximum(size, 0.01 * size.max() or 1.0)
@@ -529,11 +530,3 @@ def _at(points: np.ndarray, which: Any) -> str:
         head = ", ".join(f"{x:.6g}" for x in chosen[:6])
         return f"x = [{head}, … {len(chosen)} numbers]"
     return "x = [" + ", ".join(f"{x:.6g}" for x in chosen) + "]"
-
-
-def _quiet_gradient(function: Any, at: Any) -> Any:
-    import warnings
-
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Output seems independent of input")
-        return autograd.grad(function)(at)

@@ -1,15 +1,11 @@
 """geomstats' learning on function space, in this process and under its autograd backend."""
 
-import json
-import os
 import random
-import subprocess
-import sys
-from pathlib import Path
 
 import geomstats.backend as gs
 import numpy as np
 import pytest
+from backends import under_autograd
 from cases import Crowd
 from geomstats.learning.frechet_mean import FrechetMean, variance
 from geomstats.learning.kmeans import RiemannianKMeans
@@ -108,19 +104,7 @@ def test_learning_under_the_numpy_backend(family):
 
 
 def test_learning_under_the_autograd_backend():
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT],
-        env={
-            **os.environ,
-            "GEOMSTATS_BACKEND": "autograd",
-            "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path]),
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
+    found = under_autograd(SCRIPT)
     assert list(found) == list(FAMILIES)
     for learnt in found.values():
         assert learnt["backend"] == "geomstats.autograd"

@@ -19,6 +19,7 @@ import numpy as np
 from geomstats.geometry.riemannian_metric import RiemannianMetric
 from scipy.linalg import cho_factor, cho_solve
 
+from ..autodiff import gradient
 from ..errors import (
     ConvergenceError,
     DomainError,
@@ -121,7 +122,7 @@ class Metric(RiemannianMetric):
     def quadratic_gradient(self, tangent_vec: Any, base_point: Any) -> np.ndarray:
         r"""Derivative :math:`q = ∂_φ\langle v,v\rangle_φ` at fixed v, (..., n, d)."""
         v, base = _broadcast(tangent_vec, base_point)
-        return _gradient(lambda base: anp.sum(self.inner_product(v, v, base)), base)
+        return gradient(lambda base: anp.sum(self.inner_product(v, v, base)), base)
 
     def sharp(self, cotangent_vec: Any, base_point: Any) -> np.ndarray:
         """Vector ♯p, the inverse of :meth:`flat`, (..., n, d).
@@ -454,11 +455,11 @@ class AutogradForm:
 
         def slope(v, m):
             dh_v = autograd.grad(lambda v: anp.sum(inner(v, v, m)))(v)
-            dh_m = _gradient(lambda m: anp.sum(inner(v, v, m)), m)
+            dh_m = gradient(lambda m: anp.sum(inner(v, v, m)), m)
             return anp.sum(dh_v * dv) + anp.sum(dh_m * dm)
 
-        along_v = _gradient(lambda v: slope(v, self.m), self.v)
-        along_m = _gradient(lambda m: slope(self.v, m), self.m)
+        along_v = gradient(lambda v: slope(v, self.m), self.v)
+        along_m = gradient(lambda m: slope(self.v, m), self.m)
         return 0.5 * along_v, along_m
 
     @cached_property
@@ -495,15 +496,6 @@ class AutogradForm:
         if r.size > DENSE_LIMIT:
             return r / total
         return cho_solve(cho_factor(total), r.reshape(-1)).reshape(r.shape)
-
-
-def _gradient(function: Any, at: Any) -> Any:
-    """Gradient by autograd, zero where the function does not depend on its argument."""
-    import warnings
-
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Output seems independent of input")
-        return autograd.grad(function)(at)
 
 
 def _broadcast(vec: Any, base_point: Any) -> tuple[np.ndarray, np.ndarray]:

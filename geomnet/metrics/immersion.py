@@ -19,14 +19,12 @@ import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
 from ..errors import DomainError, InputError, check_batches, check_integer, check_positive
+from ..metric_matrix import SLOPE, coordinate_scale
 from ..path_energy import Steps
 from ..space import ChartSpace
 from .base import Metric
 
 __all__ = ["ImmersionMetric"]
-
-SLOPE = 6e-6
-"""Step of central differences, relative to the coordinates: (3 ulp)^(1/3)."""
 
 
 class ImmersionMetric(Metric):
@@ -342,8 +340,7 @@ class _Chords(Steps):
 def _shifted(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Points moved forth and back along every axis, (2d·k, d), and how far apart, (d, k, 1)."""
     d = points.shape[1]
-    size = np.abs(points)
-    steps = SLOPE * np.maximum(size, 0.01 * size.max() or 1.0)
+    steps = SLOPE * coordinate_scale(points)
     moves = np.eye(d)[:, None, :] * steps
     shifted = np.concatenate([points + moves, points - moves]).reshape(-1, d)
     return shifted, 2 * steps.T[:, :, None]

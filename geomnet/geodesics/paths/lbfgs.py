@@ -99,17 +99,7 @@ class PathLBFGS(PathMethod):
             state = found
         norm = state.gradient_norm
         tolerance = self.tol if norm <= self.tol else max(self.tol, 4 * _rounding(energy, state))
-        return state, PathSolution(
-            path=state.path,
-            energy=state.energy,
-            step_lengths=state.step_lengths,
-            gradient_norm=norm,
-            tolerance=tolerance,
-            converged=norm <= tolerance,
-            gradient_evaluations=evaluations,
-            hessian_products=0,
-            iterations=iteration,
-        )
+        return PathSolution.of(state, self.tol, evaluations, 0, iteration, tolerance)
 
     def inertia(self, state: LinearisedPath) -> Inertia:
         """Nothing: that takes Hessian products."""

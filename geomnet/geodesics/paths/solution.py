@@ -33,9 +33,15 @@ class PathSolution:
         gradient_evaluations: int,
         hessian_products: int,
         iterations: int,
+        tolerance: float | None = None,
     ) -> tuple[LinearisedPath, PathSolution]:
-        """Read a linearised path; the state itself goes beside it, for who still needs it."""
-        norm, tolerance = state.gradient_norm, state.tolerance(tol)
+        """Read a linearised path; the state itself goes beside it, for who still needs it.
+
+        The tolerance is `tol` or what rounding leaves of it, which costs a Hessian product; a
+        method without them gives its own.
+        """
+        norm = state.gradient_norm
+        tolerance = state.tolerance(tol) if tolerance is None else tolerance
         return state, cls(
             path=state.path,
             energy=state.energy,

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.polynomial.legendre import Legendre, legder, legval, legvander
 
-from .legendre import Basis, functions
+from .legendre import Basis, basis, functions
 from .polynomial_paths import PolynomialPaths
 
 __all__ = ["ImmersedPaths"]
@@ -45,8 +45,6 @@ class Grid:
 @lru_cache
 def grid(degree: int) -> Grid:
     """Nodes for paths of degree p: as many as the basis has Gauss nodes, and one more."""
-    from .legendre import basis
-
     b = basis(degree)
     n = len(b.times)
     nodes = np.concatenate([[-1.0], np.sort(Legendre.basis(n).deriv().roots().real), [1.0]])
