@@ -1,0 +1,1 @@
+"""Fisher information geometry of networks: how strongly parameters hold what a network knows."""
