@@ -2,6 +2,7 @@
 
 from .action import Action
 from .builtin_fields import LinearField, RandomFeatureField, ReLUField, TanhField
+from .feedforward import FeedForward
 from .fields import Field, FunctionField
 from .integrators import RK4, Euler, Integrator, Midpoint
 from .network import Network
@@ -12,6 +13,7 @@ __all__ = [
     "RK4",
     "Action",
     "Euler",
+    "FeedForward",
     "Field",
     "Fit",
     "FunctionField",

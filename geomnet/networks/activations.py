@@ -135,8 +135,7 @@ class Cosine(Activation):
 
 
 ACTIVATIONS: dict[str, Activation] = {
-    kind.name: kind()
-    for kind in (_Identity, _Tanh, _ReLU, _GELU, _GELUTanh, _Logistic, _SiLU)
+    kind.name: kind() for kind in (_Identity, _Tanh, _ReLU, _GELU, _GELUTanh, _Logistic, _SiLU)
 }
 """Activations by name."""
 

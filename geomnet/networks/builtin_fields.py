@@ -11,6 +11,8 @@ import autograd.numpy as anp
 import numpy as np
 
 from ..errors import check_integer, check_positive
+from .activations import Cosine, activation_named
+from .affine_program import AffineLayer, FixedMap
 from .fields import Field, LinearisedField
 
 __all__ = ["LinearField", "RandomFeatureField", "ReLUField", "TanhField"]
@@ -23,6 +25,7 @@ class _OneHiddenLayer(Field):
     dim: int
     width: int
     gain: ClassVar[float] = 1.0
+    activation_name: ClassVar[str]
 
     def __post_init__(self) -> None:
         check_integer("dim", self.dim, least=1)
@@ -101,6 +104,14 @@ class _OneHiddenLayer(Field):
     def linearise(self, x: np.ndarray, theta: np.ndarray, workspace: Any = None) -> LinearisedField:
         """Velocities and derivative, the hidden activations kept."""
         return _LinearisedHiddenLayer(self, x, theta, workspace or self.workspace(len(x), 1))
+
+    def affine_layers(self) -> tuple[AffineLayer, ...]:
+        """σ(Wx + b), then Ah + c."""
+        d, m = self.dim, self.width
+        return (
+            AffineLayer(d, m, activation_named(self.activation_name)),
+            AffineLayer(m, d, activation_named("identity")),
+        )
 
     def workspace(self, n: int, count: int) -> _Workspace:
         """Memory for the hidden activations."""
@@ -258,6 +269,8 @@ class TanhField(_OneHiddenLayer):
     4192
     """
 
+    activation_name: ClassVar[str] = "tanh"
+
     @staticmethod
     def activation(u: Any) -> Any:
         """Return tanh."""
@@ -293,6 +306,7 @@ class ReLUField(_OneHiddenLayer):
     """
 
     gain: ClassVar[float] = float(np.sqrt(2))
+    activation_name: ClassVar[str] = "relu"
 
     @staticmethod
     def activation(u: Any) -> Any:
@@ -357,6 +371,10 @@ class LinearField(Field):
         """Velocities."""
         m, c = self.unpack(theta)
         return anp.dot(x, m.T) + c
+
+    def affine_layers(self) -> tuple[AffineLayer, ...]:
+        """One layer, Mx + c."""
+        return (AffineLayer(self.dim, self.dim, activation_named("identity")),)
 
     def linearise(self, x: np.ndarray, theta: np.ndarray, workspace: Any = None) -> LinearisedField:
         """Velocities and derivative."""
@@ -444,6 +462,14 @@ class RandomFeatureField(Field):
     def __call__(self, x: Any, theta: Any) -> Any:
         """Velocities Ψ(x)Θ; θ is Θᵀ (dim, width) in C order."""
         return anp.dot(self.features(x), theta.reshape(self.dim, self.width).T)
+
+    def affine_layers(self) -> tuple[AffineLayer, ...]:
+        """The fixed waves, then ΨΘ."""
+        waves = Cosine(float(np.sqrt(2 / self.width)))
+        return (
+            AffineLayer(self.dim, self.width, waves, fixed=FixedMap(*self._waves)),
+            AffineLayer(self.width, self.dim, activation_named("identity"), bias=False),
+        )
 
     def linearise(self, x: np.ndarray, theta: np.ndarray, workspace: Any = None) -> LinearisedField:
         """Velocities and derivative."""

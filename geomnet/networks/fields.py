@@ -17,6 +17,7 @@ import numpy as np
 
 from ..autodiff import gradient
 from ..errors import InputError, check_integer
+from .affine_program import AffineLayer
 
 __all__ = [
     "Field",
@@ -74,6 +75,14 @@ class Field(ABC):
         Of many linearisations those after the first are faster in a common :meth:`workspace`.
         """
         return LinearisedField(self, x, theta)
+
+    def affine_layers(self) -> tuple[AffineLayer, ...] | None:
+        """The field as affine layers in the order of θ; None where it is no such field.
+
+        With them every parameter's Fisher information follows from inputs and signals of the
+        layers; without, from Jacobians.
+        """
+        return None
 
     def workspace(self, n: int, count: int) -> Any:
         """Memory for `count` linearisations on n points, taken at once; None where none is kept."""

@@ -1,0 +1,357 @@
+r"""Networks with their readouts as maps (θ, x) ↦ z, all parameters in one flat vector.
+
+Three kinds: programs of affine maps (``FeedForward``, and ``Network`` with a field of affine
+layers), networks of other fields, and functions written in ``autograd.numpy``. All give products
+with ∂z/∂θ and layer factors; the first from inputs and signals, the others from Jacobians.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import autograd
+import numpy as np
+
+from ..errors import InputError, check_array
+from .activations import activation_named
+from .affine_program import Affine, AffineLayer, AffineProgram, Combine, FixedMap
+from .factors import AffineFactors, AffineMap, ExplicitFactors, Factors
+from .feedforward import FeedForward
+from .linearised import LinearisedModel
+from .network import Network
+from .readout import Readout
+
+__all__ = ["LayerPart", "Model", "model_of"]
+
+
+@dataclass(frozen=True)
+class LayerPart:
+    """The part of θ that belongs to one layer."""
+
+    name: str
+    start: int
+    stop: int
+
+
+class Model(ABC):
+    """A map (θ, x) ↦ z."""
+
+    layers: tuple[LayerPart, ...]
+    """Parts of θ, in order."""
+    dim: int | None
+    """Number of inputs, where known."""
+    n_outputs: int | None
+    """Length C of z, where known."""
+
+    @property
+    def n_parameters(self) -> int:
+        """Length p of θ."""
+        return self.layers[-1].stop
+
+    @abstractmethod
+    def linearise(self, theta: np.ndarray, points: np.ndarray) -> LinearisedModel:
+        """Values on points (n, d) at θ (p,), with the derivative in θ."""
+
+    def values(self, theta: np.ndarray, points: np.ndarray) -> np.ndarray:
+        """Likelihood parameters z, (n, C)."""
+        return self.linearise(theta, points).output
+
+    @property
+    def floats_per_point(self) -> int:
+        """How many numbers a linearisation keeps for a datum, about."""
+        return 0
+
+    @property
+    def signals_per_point(self) -> int:
+        """How many numbers the signals of one covector take for a datum."""
+        return self.n_parameters
+
+
+def model_of(network: Any, theta: Any, readout: Any = None) -> tuple[Model, np.ndarray]:
+    """The model of a network and its readout, and all parameters as one vector.
+
+    Parameters
+    ----------
+    network : FeedForward, Network or callable
+        A callable takes (θ, x), θ (p,) and x (n, d), to z (n, C), row by row.
+    theta : array_like
+        Of the network.
+    readout : Readout, optional
+
+    Returns
+    -------
+    model : Model
+    theta : ndarray, shape (p,)
+        With the readout's W in C order, then its b, at the end.
+    """
+    if readout is not None and not isinstance(readout, Readout):
+        raise InputError(f"readout: expected a gn.Readout, got {type(readout).__name__}")
+    model: Model
+    if isinstance(network, FeedForward):
+        theta = check_array("theta", theta, shape=network.parameters_shape)
+        model = _feed_forward(network, readout)
+    elif isinstance(network, Network):
+        shape = network.parameters_shape
+        if np.shape(theta) == (network.n_parameters,):
+            theta = np.reshape(theta, shape)
+        theta = check_array("theta", theta, shape=shape).reshape(-1)
+        layers = network.field.affine_layers()
+        model = (
+            _FieldModel(network, readout) if layers is None else _network(network, layers, readout)
+        )
+    elif callable(network):
+        if readout is not None:
+            raise InputError("readout: a function (theta, x) gives the likelihood's parameters "
+                             "itself; apply the readout in it")  # fmt: skip
+        theta = check_array("theta", theta, ndim=1)
+        model = _FunctionModel(network, len(theta))
+    else:
+        raise InputError(
+            f"network: expected a gn.FeedForward, a gn.Network or a function (theta, x), got "
+            f"{type(network).__name__}; gn.FeedForward.from_sklearn and from_torch read others"
+        )
+    if readout is not None:
+        theta = np.concatenate([theta, readout.weight.reshape(-1), readout.bias])
+    return model, theta
+
+
+class _ProgramModel(Model):
+    """A program of affine maps."""
+
+    def __init__(
+        self, program: AffineProgram, layers: list[LayerPart], dim: int, n_outputs: int
+    ) -> None:
+        self.program, self.layers = program, tuple(layers)
+        self.dim, self.n_outputs = dim, n_outputs
+
+    def linearise(self, theta: np.ndarray, points: np.ndarray) -> LinearisedModel:
+        return self.program.run(theta, points)
+
+    @property
+    def floats_per_point(self) -> int:
+        widths = sum(
+            2 * step.map.read(np.broadcast_to(0.0, self.n_parameters))[0].shape[0]
+            for step in self.program.steps
+            if isinstance(step, Affine)
+        )
+        return int(self.dim or 0) + widths
+
+    @property
+    def signals_per_point(self) -> int:
+        return sum(
+            step.map.outputs
+            for step in self.program.steps
+            if isinstance(step, Affine) and isinstance(step.map, AffineMap)
+        )
+
+
+def _with_readout(
+    steps: list[Affine | Combine], layers: list[LayerPart], width: int, readout: Readout | None
+) -> int:
+    """Append the readout; return the number of outputs."""
+    if readout is None:
+        return width
+    start = layers[-1].stop
+    place = _readout_map(readout, width, len(layers), start)
+    steps.append(Affine(place, len(steps), activation_named("identity")))
+    layers.append(LayerPart("readout", start, place.stop))
+    return place.outputs
+
+
+def _readout_map(readout: Readout, width: int, layer: int, start: int) -> AffineMap:
+    outputs, inputs = readout.weight.shape
+    if inputs != width:
+        raise InputError(f"readout: takes states of {inputs} units, the network's have {width}")
+    return AffineMap("the readout", layer, outputs, inputs, start)
+
+
+def _feed_forward(network: FeedForward, readout: Readout | None) -> Model:
+    steps = list(network.program.steps)
+    layers = [LayerPart(f"layer {m.layer}", m.start, m.stop) for m in network.maps]
+    outputs = _with_readout(steps, layers, network.n_outputs, readout)
+    return _ProgramModel(AffineProgram(tuple(steps)), layers, network.dim, outputs)
+
+
+def _network(network: Network, affine: tuple[AffineLayer, ...], readout: Readout | None) -> Model:
+    """The program of a network: every stage of every layer applies the field's affine layers."""
+    steps: list[Affine | Combine] = []
+    layers: list[LayerPart] = []
+    h, integrator, size = 1 / network.depth, network.integrator, network.field.n_parameters
+    state = 0
+    for layer in range(network.depth):
+        start = layer * size
+        layers.append(LayerPart(f"layer {layer}", start, start + size))
+        places: list[AffineMap | FixedMap] = []
+        for index, part in enumerate(affine):
+            if part.fixed is not None:
+                places.append(part.fixed)
+                continue
+            name = f"layer {layer}, affine map {index} ({part.inputs} → {part.outputs})"
+            place = AffineMap(name, layer, part.outputs, part.inputs, start, part.bias)
+            places.append(place)
+            start = place.stop
+        rates: list[int] = []
+        for row in integrator.a:
+            source = _add(steps, state, row, rates, h)
+            for part, applied in zip(affine, places):
+                steps.append(Affine(applied, source, part.activation))
+                source = len(steps)
+            rates.append(source)
+        state = _add(steps, state, integrator.b, rates, h)
+    outputs = _with_readout(steps, layers, network.dim, readout)
+    return _ProgramModel(AffineProgram(tuple(steps)), layers, network.dim, outputs)
+
+
+def _add(
+    steps: list[Affine | Combine],
+    state: int,
+    weights: tuple[float, ...],
+    rates: list[int],
+    h: float,
+) -> int:
+    """Append x + h Σ w k, and return which value it is."""
+    terms = [(rate, h * w) for rate, w in zip(rates, weights) if w]
+    if not terms:
+        return state
+    steps.append(Combine((state, *(r for r, _ in terms)), (1.0, *(w for _, w in terms))))
+    return len(steps)
+
+
+class _FieldModel(Model):
+    """A network whose field is known by its derivatives only."""
+
+    def __init__(self, network: Network, readout: Readout | None) -> None:
+        self.network, self.readout = network, readout
+        size = network.field.n_parameters
+        layers = [LayerPart(f"layer {k}", k * size, (k + 1) * size) for k in range(network.depth)]
+        self.dim = self.n_outputs = network.dim
+        self.place = None
+        if readout is not None:
+            self.place = _readout_map(readout, network.dim, len(layers), layers[-1].stop)
+            layers.append(LayerPart("readout", self.place.start, self.place.stop))
+            self.n_outputs = self.place.outputs
+        self.layers = tuple(layers)
+
+    def linearise(self, theta: np.ndarray, points: np.ndarray) -> LinearisedModel:
+        return _LinearisedField(self, theta, points)
+
+
+class _LinearisedField(LinearisedModel):
+    """A network of any field at one θ: its layers' own products, and Jacobians."""
+
+    def __init__(self, model: _FieldModel, theta: np.ndarray, points: np.ndarray) -> None:
+        self.model, self.theta = model, theta
+        network = model.network
+        self.cut = network.n_parameters
+        self.inner = network.linearise(theta[: self.cut].reshape(network.parameters_shape), points)
+        self.last = self.inner.states[-1]
+        for layer, state in enumerate(self.inner.states[1:]):
+            if not np.isfinite(state).all():
+                raise InputError(
+                    f"theta: the states after layer {layer} are not finite; its parameters or its "
+                    "inputs are too large"
+                )
+        self.matrix = np.eye(network.dim)
+        self.output = self.last
+        if model.place is not None:
+            self.matrix, offset = model.place.read(theta)
+            self.output = self.last @ self.matrix.T + offset
+
+    def jvp(self, directions: np.ndarray) -> np.ndarray:
+        shape = self.model.network.parameters_shape
+        moved = np.stack(
+            [self.inner.jvp(v[: self.cut].reshape(shape))[-1] for v in directions], axis=1
+        )
+        if self.model.place is None:
+            return moved
+        d_matrix, d_offset = self.model.place.split(directions)
+        return moved @ self.matrix.T + np.einsum("id,kcd->ikc", self.last, d_matrix) + d_offset
+
+    def vjp(self, covectors: np.ndarray) -> np.ndarray:
+        found = np.zeros((covectors.shape[1], len(self.theta)))
+        back = covectors
+        if self.model.place is not None:
+            back = covectors @ self.matrix
+            to_matrix, to_offset = self.model.place.split(found)
+            to_matrix += np.einsum("ikc,id->kcd", covectors, self.last)
+            to_offset += covectors.sum(axis=0)
+        for index in range(len(found)):
+            pulled = self.inner.vjp(np.ascontiguousarray(back[:, index]))
+            found[index, : self.cut] = pulled.reshape(-1)
+        return found
+
+    def factors(self, covectors: np.ndarray) -> list[Factors]:
+        """Explicit rows layer by layer, as every layer acts on each datum apart."""
+        found: list[Factors] = []
+        back = covectors
+        if self.model.place is not None:
+            found.append(AffineFactors(self.model.place, [self.last], [covectors]))
+            back = covectors @ self.matrix
+        n, d = self.last.shape
+        for part, step in zip(
+            reversed(self.model.layers[: self.model.network.depth]), reversed(self.inner.layers)
+        ):
+            rows = back @ step.jacobian().reshape(n, d, -1)
+            layer = len(found) - (self.model.place is not None)
+            found.append(ExplicitFactors(self.model.network.depth - 1 - layer, part.start, rows))
+            back = back @ step.transition()
+        return found[::-1] if self.model.place is None else [*found[:0:-1], found[0]]
+
+
+class _FunctionModel(Model):
+    """A function of (θ, x) in ``autograd.numpy``."""
+
+    def __init__(self, function: Callable[[Any, Any], Any], size: int) -> None:
+        self.function = function
+        self.layers = (LayerPart("theta", 0, size),)
+        self.dim = self.n_outputs = None
+
+    def linearise(self, theta: np.ndarray, points: np.ndarray) -> LinearisedModel:
+        return _LinearisedFunction(self.function, theta, points)
+
+
+class _LinearisedFunction(LinearisedModel):
+    """A function at one θ, by autograd: reverse mode, and reverse mode of it for products Jv."""
+
+    def __init__(
+        self, function: Callable[[Any, Any], Any], theta: np.ndarray, points: np.ndarray
+    ) -> None:
+        self.function, self.theta, self.points = function, theta, points
+        self._pull, output = autograd.make_vjp(function, 0)(theta, points)
+        try:
+            output = np.asarray(output, dtype=np.float64)
+        except (TypeError, ValueError):
+            raise InputError(
+                "network: the function must return an array of numbers; write it in autograd.numpy"
+            ) from None
+        if output.ndim != 2 or len(output) != len(points):
+            raise InputError(
+                f"network: for {len(points)} points the function must return shape "
+                f"({len(points)}, C), got {output.shape}"
+            )
+        if not np.isfinite(output).all():
+            raise InputError("network: the function's output is not finite")
+        self.output = output
+
+    def jvp(self, directions: np.ndarray) -> np.ndarray:
+        def pulled(covector):  # linear in the covector: its pullback is the product Jv
+            return autograd.make_vjp(self.function, 0)(self.theta, self.points)[0](covector)
+
+        push, _ = autograd.make_vjp(pulled)(np.zeros_like(self.output))
+        return np.stack([push(v) for v in directions], axis=1)
+
+    def vjp(self, covectors: np.ndarray) -> np.ndarray:
+        return np.stack([self._pull(covectors[:, k]) for k in range(covectors.shape[1])])
+
+    def factors(self, covectors: np.ndarray) -> list[Factors]:
+        """Explicit rows: one pass a datum and covector."""
+        rows = np.empty((*covectors.shape[:2], len(self.theta)))
+        for index in range(len(self.points)):
+            point = self.points[index : index + 1]
+            pull, _ = autograd.make_vjp(self.function, 0)(self.theta, point)
+            for a in range(covectors.shape[1]):
+                rows[index, a] = pull(covectors[index : index + 1, a])
+        return [ExplicitFactors(0, 0, rows)]
