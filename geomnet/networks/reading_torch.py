@@ -95,7 +95,8 @@ def read_torch(module: Any, example: Any = None) -> Reading:
             activations, skips = explain(_rows(first), injected.calls, output)
         except Unexplained as error:
             ran = injected.ran_before(error.layer)
-            raise InputError(f"{error}{f' (there ran {', '.join(ran)})' if ran else ''}") from None
+            there = f" (there ran {', '.join(ran)})" if ran else ""
+            raise InputError(f"{error}{there}") from None
         plain = _Run(torch, copy, names, None)
         output = plain(second)
     if [call.name for call in plain.calls] != [call.name for call in injected.calls]:
