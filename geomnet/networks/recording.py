@@ -142,7 +142,7 @@ def _explain_state(
             found.append((name, None))
         for source in sources:
             change, size = state - states[source], _size(u, state, states[source])
-            scale = _ratio(change, h)
+            scale = _ratio(change, h, size)
             if _fits(change, scale * h, size):
                 if _fits(change, 0.0, size):
                     silent = source
@@ -183,7 +183,7 @@ def _diagnosis(layer: int, states: Sequence[np.ndarray], calls: Sequence[AffineC
             )
         for activation in ACTIVATIONS:
             h = np.asarray(ACTIVATIONS[activation](u))
-            scale = _ratio(state, h)
+            scale = _ratio(state, h, size)
             if _fits(state, scale * h, size):
                 return (
                     f"{scale:.6g} times {activation} of layer {name!r}, with no state added; "
@@ -259,9 +259,16 @@ def _fits(array: np.ndarray, other: np.ndarray | float, size: np.ndarray) -> boo
     return bool((np.abs(array - other) <= TOLERANCE * size).all())
 
 
-def _ratio(change: np.ndarray, h: np.ndarray) -> float:
-    """Least-squares s of change = s·h, without the rounding errors of a scale such as 0.1."""
+def _ratio(change: np.ndarray, h: np.ndarray, size: np.ndarray) -> float:
+    """Least-squares s of change = s·h, each datum relative to its size.
+
+    A scale within rounding of a number of few digits, or of single precision, is that number.
+    """
+    unit = np.where(size > 0, size, 1.0)
+    change, h = change / unit, h / unit
     total = float(np.sum(h * h))
     scale = float(np.sum(h * change)) / total if total > 0 else 0.0
-    short = float(f"{scale:.12g}")
-    return short if abs(short - scale) <= 1e-14 * abs(scale) else scale
+    for meant in (float(f"{scale:.9g}"), float(np.float32(scale))):
+        if abs(meant - scale) <= 1e-13 * abs(scale):
+            return meant
+    return scale
