@@ -31,6 +31,10 @@ if TYPE_CHECKING:
         InputError,
         SingularKernelError,
     )
+    from .fisher import (
+        FisherInformation,
+        KroneckerFisher,
+    )
     from .geodesics import (
         Certificate,
         ConjugatePoint,
@@ -117,6 +121,10 @@ _HOMES = {
         "GeomnetError",
         "InputError",
         "SingularKernelError",
+    ),
+    "fisher": (
+        "FisherInformation",
+        "KroneckerFisher",
     ),
     "geodesics": (
         "Certificate",

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..errors import InputError
+
 __all__ = ["Likelihood", "SquaredDistance"]
 
 
@@ -64,6 +66,21 @@ class Likelihood(ABC):
     def check_targets(self, y: Any, n: int) -> np.ndarray:
         """Return targets of `n` data in the form the loss takes, or say what is wrong."""
 
+    def score_factor(self, z: np.ndarray) -> np.ndarray:
+        r"""Return S of as few rows as F has rank, :math:`S^\top S = F(z)`, (..., q, C)."""
+        return np.asarray(self.fisher_factor(z))
+
+    def fisher_product(self, z: np.ndarray, v: np.ndarray) -> np.ndarray:
+        """Products F(z)v of vectors (..., k, C) for parameters z (..., C)."""
+        return v @ self.fisher_matrix(z)
+
+    def draw(self, z: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Draw targets y from p(y|z), for z (n, C)."""
+        raise InputError(
+            f"likelihood: {type(self).__name__} has no draw(z, rng), which Monte Carlo needs; "
+            "write one, or take kind='true'"
+        )
+
     def fisher_matrix(self, z: np.ndarray) -> np.ndarray:
         """Fisher matrix F(z), (..., C, C)."""
         factor = self.fisher_factor(z)
@@ -73,6 +90,17 @@ class Likelihood(ABC):
         """Closed Fisher–Rao distance between the distributions at `start` and `end`, (...)."""
         start, end = np.asarray(start, dtype=float), np.asarray(end, dtype=float)
         return np.sqrt(self.squared_distance(start, end))
+
+    def bhattacharyya(self, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+        r"""Closed Bhattacharyya distance :math:`-\log\int\sqrt{p(y|z)\,p(y|z')}\,dy`, (...).
+
+        It adds up over independent outputs and data, has no triangle inequality, and is an eighth
+        of the squared Fisher–Rao distance where both are small (Bhattacharyya 1943).
+        """
+        raise InputError(
+            f"likelihood: {self!r} has no closed Bhattacharyya distance; give it a method "
+            'bhattacharyya(start, end), or take kind="fisher_rao"'
+        )
 
     def gauge_projector(self) -> np.ndarray | None:
         """Projector on the directions of z that change p (None where all do), (C, C)."""

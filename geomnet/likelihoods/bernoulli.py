@@ -65,6 +65,14 @@ class Bernoulli(Likelihood):
         """Return S = diag √(p(1−p)), (..., dim, dim)."""
         return self._arc_speed(z)[..., :, None] * anp.eye(self.dim)
 
+    def fisher_product(self, z: np.ndarray, v: np.ndarray) -> np.ndarray:
+        """Return p(1−p)v."""
+        return v * (self._arc_speed(z) ** 2)[..., None, :]
+
+    def draw(self, z: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Draw zeros and ones."""
+        return (rng.random(np.shape(z)) < 0.5 * (1 + np.tanh(np.asarray(z) / 2))).astype(float)
+
     def fisher_gradient(self, z: np.ndarray, v: np.ndarray) -> np.ndarray:
         """Return p(1−p)(1−2p)v²."""
         return -np.tanh(z / 2) * self._arc_speed(z) ** 2 * v**2
@@ -72,6 +80,18 @@ class Bernoulli(Likelihood):
     def squared_distance(self, start: np.ndarray, end: np.ndarray) -> np.ndarray:
         """Return Σ(ψ − ψ')²."""
         return np.sum(self._arc_between(start, end) ** 2, axis=-1)
+
+    def bhattacharyya(self, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+        r"""Return :math:`\sum\tfrac12\log(1 + (\sinh δ/\cosh s)^2)` per coin.
+
+        :math:`δ = (z'-z)/4`, :math:`s = (z'+z)/4`: sinh δ/cosh s is the tangent of half the arc.
+        """
+        start, end = np.asarray(start, dtype=float), np.asarray(end, dtype=float)
+        half, middle = np.abs(end - start) / 4, np.abs(end + start) / 4
+        with np.errstate(divide="ignore"):
+            # in logarithms: either hyperbolic function may pass every float
+            log_tan = half + np.log(-np.expm1(-2 * half)) - middle - np.log1p(np.exp(-2 * middle))
+        return np.sum(0.5 * np.logaddexp(0.0, 2 * log_tan), axis=-1)
 
     def squared_distance_jet(self, start: np.ndarray, end: np.ndarray) -> SquaredDistance:
         """Derivatives of (ψ(z) − ψ(z'))², by hand."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import autograd.numpy as anp
 import numpy as np
-from scipy.special import log_softmax, softmax
+from scipy.special import log_softmax, logsumexp, softmax
 
 from ..errors import InputError, check_integer
 from .base import Likelihood, SquaredDistance
@@ -55,6 +55,42 @@ class Categorical(Likelihood):
         p = root**2
         return root[..., :, None] * (anp.eye(self.n_classes) - p[..., None, :])
 
+    def score_factor(self, z: np.ndarray) -> np.ndarray:
+        r"""Return C − 1 rows S with :math:`S^\top S = F`, (..., C−1, C).
+
+        :math:`F = \operatorname{diag}(r)(I - rr^\top)\operatorname{diag}(r)`, r = √p, and a
+        reflection takes r to a unit vector: the other rows of the reflection span what I − rrᵀ
+        projects on. Reflecting to the most probable class loses no digits.
+        """
+        z, count = np.asarray(z, dtype=np.float64), self.n_classes
+        root = np.exp(0.5 * log_softmax(z, axis=-1))
+        top = np.argmax(z, axis=-1)[..., None]
+        rows = np.arange(count - 1) + (np.arange(count - 1) >= top)  # all classes but the top one
+        own = np.take_along_axis(root, rows, axis=-1)
+        root_top = np.take_along_axis(root, top, axis=-1)
+        factor = -(own / (1 + root_top))[..., :, None] * (root**2)[..., None, :]
+        place = np.broadcast_to(top[..., None, :], (*own.shape, 1))
+        np.put_along_axis(factor, place, -(own * root_top)[..., None], axis=-1)
+        place = rows[..., None]
+        diagonal = np.take_along_axis(factor, place, axis=-1) + own[..., None]
+        np.put_along_axis(factor, place, diagonal, axis=-1)
+        return factor
+
+    def fisher_product(self, z: np.ndarray, v: np.ndarray) -> np.ndarray:
+        """Return p(v − p·v), v taken relative to the most probable class."""
+        p = softmax(z, axis=-1)[..., None, :]
+        top = np.argmax(z, axis=-1)[..., None, None]
+        moved = v - np.take_along_axis(v, np.broadcast_to(top, (*v.shape[:-1], 1)), axis=-1)
+        moved -= np.sum(p * moved, axis=-1, keepdims=True)
+        moved *= p
+        return moved
+
+    def draw(self, z: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Draw classes."""
+        total = np.cumsum(softmax(z, axis=-1), axis=-1)
+        found = (rng.random(len(z))[:, None] > total).sum(axis=-1)
+        return np.minimum(found, self.n_classes - 1)
+
     def fisher_gradient(self, z: np.ndarray, v: np.ndarray) -> np.ndarray:
         r"""Third cumulant: :math:`p_a((v_a-\bar v)^2 - \operatorname{Var}v)`."""
         p = softmax(z, axis=-1)
@@ -83,6 +119,28 @@ class Categorical(Likelihood):
     def squared_distance(self, start: np.ndarray, end: np.ndarray) -> np.ndarray:
         r"""Return :math:`4\arccos^2\sum_c\sqrt{p_cq_c}`."""
         return 4 * self._angle(start, end)[2] ** 2
+
+    def bhattacharyya(self, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+        r"""Return :math:`-\log\sum_c\sqrt{p_cq_c}`, the Jensen gap of log-sum-exp.
+
+        With q at the middle logits and h half the step, less its mean under q, it is
+        :math:`\tfrac12\log(\mathbb E_qe^h\,\mathbb E_qe^{-h})`; every term of
+        :math:`\mathbb E_qe^h\,\mathbb E_qe^{-h} - 1 = 4\,\mathbb E_q\sinh^2\tfrac h2
+        + \mathbb E_q(e^h-1)\,\mathbb E_q(e^{-h}-1)` is positive, so near logits lose no digits.
+        """
+        start, end = np.asarray(start, dtype=float), np.asarray(end, dtype=float)
+        middle, half = 0.5 * (start + end), 0.5 * (end - start)
+        q = softmax(middle, axis=-1)
+        half = half - np.sum(q * half, axis=-1, keepdims=True)
+        near = np.abs(half).max(axis=-1) < 300  # beyond, the exponentials pass every float
+        half = np.where(near[..., None], half, 0.0)
+        up, down = np.expm1(half), np.expm1(-half)
+        squares = np.sum(q * 4 * np.sinh(0.5 * half) ** 2, axis=-1)
+        gap = 0.5 * np.log1p(squares + np.sum(q * up, axis=-1) * np.sum(q * down, axis=-1))
+        if near.all():
+            return gap
+        ends = 0.5 * (logsumexp(start, axis=-1) + logsumexp(end, axis=-1))
+        return np.where(near, gap, np.maximum(ends - logsumexp(middle, axis=-1), 0.0))
 
     def squared_distance_jet(self, start: np.ndarray, end: np.ndarray) -> SquaredDistance:
         r"""Derivatives of :math:`f(ρ) = 4\arccos^2ρ`, :math:`ρ = \sum\sqrt{p_cq_c}`, by hand."""

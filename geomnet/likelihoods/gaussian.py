@@ -65,6 +65,14 @@ class Gaussian(_RealTargets):
         """Return S = I/σ."""
         return anp.ones((*z.shape[:-1], 1, 1)) * anp.eye(self.dim) / self.sigma
 
+    def fisher_product(self, z: np.ndarray, v: np.ndarray) -> np.ndarray:
+        """Return v/σ²."""
+        return v / self.sigma**2
+
+    def draw(self, z: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Draw y ~ N(z, σ²)."""
+        return z + self.sigma * rng.normal(size=np.shape(z))
+
     def fisher_gradient(self, z: np.ndarray, v: np.ndarray) -> np.ndarray:
         """Zero: the geometry is flat and z its affine coordinate."""
         return np.zeros(np.broadcast_shapes(np.shape(z), np.shape(v)))
@@ -72,6 +80,11 @@ class Gaussian(_RealTargets):
     def squared_distance(self, start: np.ndarray, end: np.ndarray) -> np.ndarray:
         r"""Return :math:`|z-z'|^2/σ^2`."""
         return np.sum((end - start) ** 2, axis=-1) / self.sigma**2
+
+    def bhattacharyya(self, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+        r"""Return :math:`|z-z'|^2/(8σ^2)`."""
+        start, end = np.asarray(start, dtype=float), np.asarray(end, dtype=float)
+        return self.squared_distance(start, end) / 8
 
     def squared_distance_jet(self, start: np.ndarray, end: np.ndarray) -> SquaredDistance:
         r"""Derivatives of :math:`|z-z'|^2/σ^2`."""
@@ -135,6 +148,11 @@ class HeteroscedasticGaussian(_RealTargets):
         )
         return rates[..., :, None] * anp.eye(2 * self.dim)
 
+    def draw(self, z: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Draw y ~ N(μ, σ²)."""
+        mean, log_sigma = z[..., : self.dim], z[..., self.dim :]
+        return mean + np.exp(log_sigma) * rng.normal(size=mean.shape)
+
     def fisher_gradient(self, z: np.ndarray, v: np.ndarray) -> np.ndarray:
         """Return (0, −2(v_μ/σ)²)."""
         slope = -2 * (v[..., : self.dim] * np.exp(-z[..., self.dim :])) ** 2
@@ -156,6 +174,21 @@ class HeteroscedasticGaussian(_RealTargets):
     def squared_distance(self, start: np.ndarray, end: np.ndarray) -> np.ndarray:
         r"""Return :math:`\sum 2\operatorname{arccosh}^2(1+c)`."""
         return np.sum(2 * self._tau(self._coshes(start, end)[3]) ** 2, axis=-1)
+
+    def bhattacharyya(self, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+        r"""Return :math:`\sum\tfrac{Δμ^2}{4(σ^2+σ'^2)} + \tfrac12\log\cosh(Δ\log σ)`."""
+        start, end = np.asarray(start, dtype=float), np.asarray(end, dtype=float)
+        k = self.dim
+        log_spread = 0.5 * np.logaddexp(2 * start[..., k:], 2 * end[..., k:])
+        shift = (end[..., :k] - start[..., :k]) * np.exp(-log_spread)
+        turn = np.abs(end[..., k:] - start[..., k:])
+        near = turn < 1
+        log_cosh = np.where(
+            near,
+            np.log1p(2 * np.sinh(0.5 * np.where(near, turn, 0.0)) ** 2),
+            turn + np.log1p(np.exp(-2 * turn)) - np.log(2),
+        )
+        return np.sum(0.25 * shift**2 + 0.5 * log_cosh, axis=-1)
 
     def squared_distance_jet(self, start: np.ndarray, end: np.ndarray) -> SquaredDistance:
         r"""Derivatives of :math:`F(c) = 2\operatorname{arccosh}^2(1+c)`, by hand."""

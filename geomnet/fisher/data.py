@@ -1,0 +1,152 @@
+r"""What a Fisher matrix is an average over: data with their weights, and scores of the output.
+
+:math:`G = \sum_iw_iJ_i^\top F_iJ_i` with :math:`F_i = R_i^\top R_i`: the rows of :math:`R_i` are
+covectors on the output of datum i. For the true Fisher R is a factor of the likelihood's Fisher
+matrix; for Monte Carlo, scores of targets drawn from the network's own predictions; for the
+empirical Fisher, the score of the datum's label.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from ..likelihoods import Likelihood
+from ..networks.factors import Factors
+from ..networks.linearised import LinearisedModel
+from ..networks.models import Model
+from ..sample import Sample
+
+__all__ = ["KINDS", "FisherData"]
+
+KINDS = ("true", "mc", "empirical")
+
+
+class FisherData:
+    """Data of a Fisher matrix, in chunks that bound the memory of what is computed on them.
+
+    Parameters
+    ----------
+    model : Model
+    theta : ndarray, shape (p,)
+    sample : Sample
+    likelihood : Likelihood
+    kind : {"true", "mc", "empirical"}
+    rng : Generator
+        Of the targets drawn.
+    n_draws : int
+        How many a datum.
+    memory : int
+        Bytes that may be kept; a chunk takes an eighth of it at most.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        theta: np.ndarray,
+        sample: Sample,
+        likelihood: Likelihood,
+        kind: str,
+        rng: np.random.Generator,
+        n_draws: int,
+        memory: int,
+    ) -> None:
+        self.model, self.theta, self.sample, self.likelihood = model, theta, sample, likelihood
+        self.kind, self.n = kind, sample.n
+        self._root = np.sqrt(sample.weights)[:, None, None]
+        self._targets = None
+        if kind == "empirical":
+            self._targets = _labels(sample, likelihood)[None]
+        self.q = self._count(kind, n_draws)
+        kept = 8 * self.n * model.floats_per_point
+        signals = 8 * self.n * self.q * model.signals_per_point
+        self._keep, self._keep_factors = kept <= memory // 4, signals <= memory // 4
+        each = max(1, (kept + signals) // self.n)
+        size = max(1, min(self.n, memory // 8 // each))
+        count = -(-self.n // size)
+        cuts = np.linspace(0, self.n, count + 1).astype(int)
+        self.slices = [slice(a, b) for a, b in zip(cuts[:-1], cuts[1:])]
+        self._linearised: dict[int, LinearisedModel] = {}
+        self._factors: dict[int, list[Factors]] = {}
+        self.z = np.concatenate([self.linearised(i).output for i in range(count)])
+        """Likelihood parameters of all data, (n, C)."""
+        if kind == "mc":
+            self._targets = np.stack([likelihood.draw(self.z, rng) for _ in range(n_draws)])
+
+    def _count(self, kind: str, n_draws: int) -> int:
+        """Covectors a datum."""
+        if kind != "true":
+            return n_draws if kind == "mc" else 1
+        return self.likelihood.score_factor(np.zeros((1, self.likelihood.n_parameters))).shape[1]
+
+    def linearised(self, index: int) -> LinearisedModel:
+        """The network on a chunk, kept where there is memory."""
+        if index in self._linearised:
+            return self._linearised[index]
+        points = self.sample.points[self.slices[index]]
+        found = self.model.linearise(self.theta, points)
+        owed, given = self.likelihood.n_parameters, found.output.shape[1]
+        if owed != given:
+            raise InputError(_mismatch(self.likelihood, owed, given))
+        if self._keep:
+            self._linearised[index] = found
+        return found
+
+    def covectors(self, index: int) -> np.ndarray:
+        """The rows √w·R of a chunk, (n, q, C)."""
+        part = self.slices[index]
+        z = self.z[part]
+        if self.kind == "true":
+            rows = self.likelihood.score_factor(z)
+        else:
+            assert self._targets is not None
+            drawn = self._targets[:, part]
+            rows = np.stack([self.likelihood.residual(z, y) for y in drawn], axis=1)
+            rows = rows / np.sqrt(len(drawn))
+        return rows * self._root[part]
+
+    def weighted_product(self, index: int, v: np.ndarray) -> np.ndarray:
+        """Products wFv of vectors on the output of a chunk, (n, k, C)."""
+        if self.kind == "true":
+            found = self.likelihood.fisher_product(self.z[self.slices[index]], v)
+            found *= self._root[self.slices[index]] ** 2
+            return found
+        rows = self.covectors(index)
+        return (v @ np.swapaxes(rows, 1, 2)) @ rows
+
+    def factors(self, index: int) -> list[Factors]:
+        """Layer factors of a chunk, weights in the signals; kept where there is memory."""
+        if index in self._factors:
+            return self._factors[index]
+        found = self.linearised(index).factors(self.covectors(index))
+        if self._keep_factors:
+            self._factors[index] = found
+        return found
+
+    def chunks(self) -> Iterator[tuple[slice, int]]:
+        """Slices of the data, with the number of each chunk."""
+        for index, part in enumerate(self.slices):
+            yield part, index
+
+
+def _labels(sample: Sample, likelihood: Likelihood) -> np.ndarray:
+    """Targets for the empirical Fisher."""
+    targets: Any = sample.labels if sample.labels is not None else sample.target
+    if targets is None:
+        raise InputError(
+            "sample: the empirical Fisher needs labels; make it with gn.Sample(points, "
+            "labels=labels), or take kind='true'"
+        )
+    return likelihood.check_targets(targets, sample.n)
+
+
+def _mismatch(likelihood: Likelihood, owed: int, given: int) -> str:
+    hint = "give the readout between them as readout=gn.Readout(weight, bias)"
+    if given == 1 and owed == 2:
+        hint = "a network with one logit for two classes goes with gn.Bernoulli()"
+    return (
+        f"likelihood: {likelihood} takes {owed} parameters, but the network gives {given}; {hint}"
+    )

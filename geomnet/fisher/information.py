@@ -1,0 +1,433 @@
+r"""The Fisher information matrix of a network at one θ, as an operator."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from scipy.sparse.linalg import LinearOperator
+
+from ..errors import InputError, check_array, check_choice, check_integer, check_positive
+from ..likelihoods import Likelihood
+from ..networks.models import model_of
+from ..sample import Sample
+from .data import KINDS, FisherData
+from .dense import add_dense
+from .gram import gram, gram_frobenius
+from .kronecker import KroneckerFisher, kronecker_factors
+from .spectrum import Estimate, Spectrum
+
+__all__ = ["FisherInformation"]
+
+
+class FisherInformation:
+    r"""Fisher information of a network: how strongly its parameters hold what it knows.
+
+    .. math:: G(θ) = \sum_iw_iJ_i^\top F_iJ_i,\qquad J_i = ∂z(θ, x_i)/∂θ,
+
+    the metric that the likelihood's Fisher–Rao metric pulls back to parameters (eq. 1 of Dong &
+    Zhou 2019). It is an average: the sample's weights sum to one, 1/n each by default. Nothing
+    of size p×p is formed unless asked for: products run through the network forward and back, and
+    all else is exact from the inputs and signals of its layers.
+
+    Parameters
+    ----------
+    network : FeedForward, Network or callable
+        A callable takes (θ, x) to z, row by row, in ``autograd.numpy``.
+    theta : array_like
+        Parameters of the network, as it takes them.
+    sample : Sample or array_like, shape (n, d)
+    likelihood : Likelihood
+        Of targets given z, the network's output (through the readout).
+    readout : Readout, optional
+        Between the network and the likelihood; its parameters count, W in C order and then b,
+        after those of the network.
+    kind : {"true", "mc", "empirical"}
+        F_i is the Fisher matrix of p(y|z_i) (true); its estimate from targets drawn from p(y|z_i)
+        (mc); the square of the score of the datum's label (empirical). Where the likelihood is
+        in its natural parameters the true Fisher is the generalised Gauss–Newton matrix too.
+    seed : int or Generator, optional
+        Of the targets drawn (mc) and of the probes of stochastic estimates; 0 by default.
+    n_draws : int
+        Targets drawn a datum (mc).
+    memory_limit : int
+        Bytes. Work is cut into chunks that stay below; a result that would not fit raises.
+
+    Attributes
+    ----------
+    n_parameters : int
+        p.
+    theta : ndarray, shape (p,)
+        All parameters, the readout's too.
+    layers : tuple of LayerPart
+        Parts of θ: (name, start, stop), layer by layer.
+    predictions : ndarray, shape (n, C)
+        z, the likelihood's parameters of all data.
+
+    Raises
+    ------
+    InputError
+        For parameters that do not fit the network, a sample of other width, a likelihood of other
+        length than the output, labels missing or out of range (empirical), activations that are
+        not finite (the layer is named).
+
+    Examples
+    --------
+    >>> import geomnet as gn
+    >>> sample = gn.datasets.load("digits", n=100, seed=0)
+    >>> network = gn.FeedForward((64, 32, 10), "tanh")
+    >>> fisher = gn.FisherInformation(network, network.init(seed=0), sample, gn.Categorical(10))
+    >>> fisher
+    FisherInformation(p=2410, n=100, Categorical(n_classes=10), kind='true')
+    >>> spectrum = fisher.eigvalsh()
+    >>> spectrum.shape, bool(abs(spectrum.sum() - fisher.trace()) < 1e-12 * fisher.trace())
+    ((2410,), True)
+    """
+
+    def __init__(
+        self,
+        network: Any,
+        theta: Any,
+        sample: Any,
+        likelihood: Likelihood,
+        readout: Any = None,
+        kind: str = "true",
+        seed: int | np.random.Generator | None = None,
+        *,
+        n_draws: int = 1,
+        memory_limit: int = 2 * 2**30,
+    ) -> None:
+        if not isinstance(likelihood, Likelihood):
+            raise InputError(
+                f"likelihood: expected one such as gn.Categorical(10), got {likelihood!r}"
+            )
+        check_choice("kind", kind, KINDS)
+        n_draws = check_integer("n_draws", n_draws, least=1)
+        self.memory_limit = check_integer("memory_limit", memory_limit, least=2**20)
+        self.model, self.theta = model_of(network, theta, readout)
+        self.sample = sample if isinstance(sample, Sample) else Sample(sample)
+        if self.model.dim not in (None, self.sample.dim):
+            raise InputError(
+                f"sample: has {self.sample.dim} columns, the network takes {self.model.dim}"
+            )
+        self.network, self.readout = network, readout
+        self.likelihood, self.kind = likelihood, kind
+        self._rng = np.random.default_rng(0 if seed is None else seed)
+        self._data = FisherData(
+            self.model,
+            self.theta,
+            self.sample,
+            likelihood,
+            kind,
+            self._rng,
+            n_draws,
+            self.memory_limit,
+        )
+        self.layers = self.model.layers
+        self.predictions = self._data.z
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of parameters, p."""
+        return len(self.theta)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(p, p)."""
+        return self.n_parameters, self.n_parameters
+
+    @property
+    def rank_bound(self) -> int:
+        """The rank is at most the number of parameters, and of rows of R: min(p, n·q)."""
+        return min(self.n_parameters, self._data.n * self._data.q)
+
+    def __repr__(self) -> str:
+        return (
+            f"FisherInformation(p={self.n_parameters}, n={self._data.n}, {self.likelihood}, "
+            f"kind={self.kind!r})"
+        )
+
+    # -- products ------------------------------------------------------------------------------
+
+    def matvec(self, v: Any) -> np.ndarray:
+        """Product Gv with a vector (p,): one pass forward and one back."""
+        v = check_array("v", v, shape=(self.n_parameters,))
+        return self._products(v[None])[0]
+
+    def matmat(self, vectors: Any) -> np.ndarray:
+        """Products with the columns of a matrix (p, k), all in one pass."""
+        vectors = check_array("vectors", vectors, shape=(self.n_parameters, None))
+        found = np.empty_like(vectors)
+        for part in self._batches(vectors.shape[1]):
+            found[:, part] = self._products(np.ascontiguousarray(vectors[:, part].T)).T
+        return found
+
+    def linear_operator(self) -> LinearOperator:
+        """G as an operator of ``scipy.sparse.linalg``."""
+        return LinearOperator(
+            self.shape,
+            matvec=lambda v: self.matvec(np.reshape(v, -1)),
+            rmatvec=lambda v: self.matvec(np.reshape(v, -1)),
+            matmat=self.matmat,
+            rmatmat=self.matmat,
+            dtype=np.float64,
+        )
+
+    def _batches(self, count: int) -> list[slice]:
+        """Directions cut so that their changes stay within memory."""
+        each = (
+            8 * 4 * max(1, self.model.floats_per_point) * len(self.sample) // len(self._data.slices)
+        )
+        size = max(1, self.memory_limit // 8 // max(1, each))
+        return [slice(k, min(k + size, count)) for k in range(0, count, size)]
+
+    def _products(self, directions: np.ndarray) -> np.ndarray:
+        """Products with rows (k, p)."""
+        found = np.zeros_like(directions)
+        for _, index in self._data.chunks():
+            chunk = self._data.linearised(index)
+            found += chunk.vjp(self._data.weighted_product(index, chunk.jvp(directions)))
+        return found
+
+    def push(self, directions: np.ndarray) -> np.ndarray:
+        """Changes √w·RJv of the whitened predictions along directions (k, p): (k, n·q)."""
+        found = np.empty((len(directions), self._data.n, self._data.q))
+        for part, index in self._data.chunks():
+            moved = self._data.linearised(index).jvp(directions)
+            rows = self._data.covectors(index)
+            found[:, part] = np.moveaxis(moved @ np.swapaxes(rows, 1, 2), 1, 0)
+        return found.reshape(len(directions), -1)
+
+    def pull(self, scores: np.ndarray) -> np.ndarray:
+        """The adjoint of :meth:`push`: from (k, n·q) to (k, p)."""
+        scores = scores.reshape(len(scores), self._data.n, self._data.q)
+        found = np.zeros((len(scores), self.n_parameters))
+        for part, index in self._data.chunks():
+            covectors = np.moveaxis(scores[:, part], 0, 1) @ self._data.covectors(index)
+            found += self._data.linearised(index).vjp(covectors)
+        return found
+
+    def gradient(self) -> np.ndarray:
+        """Gradient of the mean −log p(y|z) of the sample's labels, (p,)."""
+        from .data import _labels
+
+        targets = _labels(self.sample, self.likelihood)
+        found = np.zeros((1, self.n_parameters))
+        for part, index in self._data.chunks():
+            residual = self.likelihood.residual(self.predictions[part], targets[part])
+            residual = residual * self.sample.weights[part, None]
+            found += self._data.linearised(index).vjp(residual[:, None])
+        return found[0]
+
+    # -- the matrix in parts -------------------------------------------------------------------
+
+    def diag(self) -> np.ndarray:
+        """Diagonal of G, (p,): the information each parameter holds by itself."""
+        found = np.zeros(self.n_parameters)
+        for _, index in self._data.chunks():
+            for factors in self._data.factors(index):
+                found[factors.start : factors.stop] += factors.squares()
+        return found
+
+    def trace(self, per_layer: bool = False) -> Any:
+        """Trace of G, or the traces of its layers' blocks, (layers,), which add up to it."""
+        found = np.zeros(len(self.layers))
+        for _, index in self._data.chunks():
+            for factors in self._data.factors(index):
+                found[factors.layer] += factors.norms().sum()
+        return found if per_layer else float(found.sum())
+
+    def dense(self, out: np.ndarray | None = None) -> np.ndarray:
+        """G itself, (p, p).
+
+        Parameters
+        ----------
+        out : ndarray, shape (p, p), optional
+            Where to write it (a ``numpy.memmap``, say, for which there is no limit).
+        """
+        p = self.n_parameters
+        if out is None:
+            self._need(8 * p * p, f"the dense {p}×{p} matrix", "eigvalsh(k), matvec or blocks()")
+            out = np.zeros((p, p))
+        elif out.shape != (p, p) or out.dtype != np.float64:
+            raise InputError(
+                f"out: expected float64 of shape {(p, p)}, got {out.dtype} of {out.shape}"
+            )
+        else:
+            out[...] = 0.0
+        for _, index in self._data.chunks():
+            factors = self._data.factors(index)
+            for number, row in enumerate(factors):
+                for column in factors[number:]:
+                    block = out[row.start : row.stop, column.start : column.stop]
+                    add_dense(row, column, block)
+        parts = self._data.factors(0)
+        for number, row in enumerate(parts):
+            for column in parts[number + 1 :]:
+                block = out[row.start : row.stop, column.start : column.stop]
+                out[column.start : column.stop, row.start : row.stop] = block.T
+        return out
+
+    def blocks(self) -> list[np.ndarray]:
+        """Blocks of G on the diagonal, one a layer, each (p_l, p_l)."""
+        sizes = [part.stop - part.start for part in self.layers]
+        self._need(8 * sum(s * s for s in sizes), "the layers' blocks", "kfac() or diag()")
+        found = [np.zeros((size, size)) for size in sizes]
+        for _, index in self._data.chunks():
+            factors = self._data.factors(index)
+            for number, row in enumerate(factors):
+                origin = self.layers[row.layer].start
+                for column in factors[number:]:
+                    if column.layer == row.layer:
+                        rows = slice(row.start - origin, row.stop - origin)
+                        columns = slice(column.start - origin, column.stop - origin)
+                        add_dense(row, column, found[row.layer][rows, columns])
+        for block in found:
+            lower = np.tril_indices(len(block), -1)
+            block[lower] = block.T[lower]
+        return found
+
+    def kfac(self) -> KroneckerFisher:
+        r"""Kronecker approximation :math:`E[bb^\top] ⊗ E[aa^\top]` of every affine map's block."""
+        return kronecker_factors(self._data, self.n_parameters)
+
+    def dual_gram(self) -> np.ndarray:
+        r"""Gram matrix :math:`K_{(ia)(jb)}` of the rows of √w·RJ, (n·q, n·q).
+
+        Its eigenvalues are those of G that are not zero; with ``Gaussian(1, C)`` it is the
+        neural tangent kernel, weighted by :math:`\sqrt{w_iw_j}`.
+        """
+        size = self._data.n * self._data.q
+        self._need(8 * size * size, f"the dual Gram matrix of {size} rows", "eigvalsh(k)")
+        return gram(self._data)
+
+    def frobenius(self) -> float:
+        """Frobenius norm of G."""
+        if self.n_parameters <= self._data.n * self._data.q and self._fits_dense():
+            return float(np.linalg.norm(self.dense()))
+        return gram_frobenius(self._data)
+
+    # -- numbers -------------------------------------------------------------------------------
+
+    def norm(self, v: Any) -> float:
+        """Length √(vᵀGv) of a tangent vector (p,)."""
+        v = check_array("v", v, shape=(self.n_parameters,))
+        return float(np.linalg.norm(self.push(v[None])))
+
+    def fisher_rao_norm(self) -> float:
+        r"""Squared Fisher–Rao norm :math:`θ^\top Gθ` of the network (Liang et al. 2019).
+
+        It does not change when a ReLU unit's weights are rescaled. For a network of L+1 matrices
+        without biases, with ReLU, it is :math:`(L+1)^2E[z^\top F(z)z]`.
+        """
+        return self.norm(self.theta) ** 2
+
+    def layer_norms(self) -> np.ndarray:
+        r"""Length :math:`\sqrt{θ_l^\top G_{ll}θ_l}` of every layer's own parameters, (layers,)."""
+        moved = [np.zeros((self._data.n, self._data.q)) for _ in self.layers]
+        for part, index in self._data.chunks():
+            for factors in self._data.factors(index):
+                own = factors.times(self.theta[factors.start : factors.stop])
+                moved[factors.layer][part] += own
+        return np.array([np.linalg.norm(change) for change in moved])
+
+    def information_length(self) -> float:
+        r"""Information length of the layer path, :math:`\sum_l\sqrt{θ_l^\top G_{ll}θ_l}`."""
+        return float(self.layer_norms().sum())
+
+    # -- spectrum ------------------------------------------------------------------------------
+
+    @cached_property
+    def spectrum(self) -> Spectrum:
+        """The solver of eigenvalue problems and linear systems of G."""
+        return Spectrum(self)
+
+    def eigvalsh(self, k: int | None = None, method: str = "auto") -> np.ndarray:
+        """Eigenvalues of G, largest first.
+
+        Parameters
+        ----------
+        k : int, optional
+            How many; all p by default, those beyond the rank being zero.
+        method : {"auto", "gram", "dense", "lanczos"}
+            From the dual Gram matrix, from G, or by a block Krylov method from products. auto:
+            Gram where n·q < p, else dense, where these are small, else Lanczos.
+
+        Returns
+        -------
+        ndarray, shape (k,)
+        """
+        return self.spectrum.eigvalsh(k, method)
+
+    def eigsh(self, k: int, method: str = "auto") -> tuple[np.ndarray, np.ndarray]:
+        """Largest eigenvalues (k,), largest first, with eigenvectors in the columns of (p, k)."""
+        return self.spectrum.eigsh(k, method)
+
+    def logdet(
+        self,
+        damping: float,
+        relative: bool = False,
+        method: str = "auto",
+        *,
+        probes: int = 8,
+    ) -> Estimate:
+        r"""Log determinant :math:`\log\det(G + δI)`.
+
+        Parameters
+        ----------
+        damping : float
+            δ > 0.
+        relative : bool
+            :math:`\log\det(I + G/δ)` instead, which is p log δ less.
+        method : {"auto", "exact", "stochastic"}
+            Exact from the smaller of G and the dual Gram matrix. Stochastic: Lanczos quadrature
+            from random probes (Ubaru, Chen & Saad 2017); auto takes it where that is too large.
+        probes : int
+            Of the stochastic estimate.
+
+        Returns
+        -------
+        Estimate
+            A float, with its ``standard_error`` (zero where exact).
+        """
+        return self.spectrum.logdet(damping, relative, method, probes)
+
+    def log_volume(self, k: int) -> float:
+        r""":math:`\sum_{i\le k}\log λ_i`, the (negative) log volume of the basin around θ.
+
+        Twice the logarithm of the volume of the ellipsoid :math:`v^\top Gv \le 1` in the k
+        directions that matter, with its sign turned and up to a constant (Wu, Zhu & E 2017).
+        """
+        values = self.eigvalsh(k)
+        if values[-1] <= 0:
+            raise InputError(
+                f"k: eigenvalue {int(np.sum(values > 0)) + 1} of G is zero; take k at most "
+                f"{int(np.sum(values > 0))}"
+            )
+        return float(np.sum(np.log(values)))
+
+    def solve(self, b: Any, damping: float) -> np.ndarray:
+        """Solution of (G + δI)x = b, (p,): the natural gradient, of a gradient b.
+
+        Parameters
+        ----------
+        b : array_like, shape (p,)
+        damping : float
+            δ > 0.
+        """
+        b = check_array("b", b, shape=(self.n_parameters,))
+        return self.spectrum.solve(b, check_positive("damping", damping))
+
+    # -- memory --------------------------------------------------------------------------------
+
+    def _fits_dense(self) -> bool:
+        return 8 * self.n_parameters**2 <= self.memory_limit
+
+    def _need(self, size: int, what: str, instead: str) -> None:
+        """Raise where something does not fit into memory."""
+        if size > self.memory_limit:
+            raise InputError(
+                f"memory_limit: {what} takes {size} bytes ({size / 2**30:.3g} GiB), more than "
+                f"{self.memory_limit}; raise memory_limit, or take {instead}"
+            )
