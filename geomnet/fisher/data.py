@@ -9,6 +9,7 @@ empirical Fisher, the score of the datum's label.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -68,7 +69,7 @@ class FisherData:
         size = max(1, min(self.n, memory // 8 // each))
         count = -(-self.n // size)
         cuts = np.linspace(0, self.n, count + 1).astype(int)
-        self.slices = [slice(a, b) for a, b in zip(cuts[:-1], cuts[1:])]
+        self.slices = [slice(a, b) for a, b in pairwise(cuts)]
         self._linearised: dict[int, LinearisedModel] = {}
         self._factors: dict[int, list[Factors]] = {}
         self.z = np.concatenate([self.linearised(i).output for i in range(count)])

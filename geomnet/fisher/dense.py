@@ -1,8 +1,9 @@
 r"""Blocks of a dense Fisher matrix from layer factors, covectors contracted first.
 
 The block of two affine maps is :math:`\sum_iM^i_{oo'}a^i_ka'^i_{k'}` with
-:math:`M^i = \sum_a b^i_ab'^i_a`: the contraction over the q covectors of a datum comes first, so that
-the rest is one matrix product of (out·out', n) by (n, in·in'), q times less work than from the rows.
+:math:`M^i = \sum_a b^i_ab'^i_a`: the contraction over the q covectors of a datum comes first, so
+that the rest is one matrix product of (out·out', n) by (n, in·in'), q times less work than from
+rows.
 On the diagonal both factors are symmetric, and a quarter of the block holds the rest.
 """
 
@@ -90,7 +91,7 @@ def _add_product(
 def _add_symmetric(factors: AffineFactors, view: _BlockView) -> None:
     """Add the block of a map with itself: pairs of inputs and of outputs counted once."""
     a, b = _extended(factors, factors.inputs[0]), factors.signals[0]
-    n, width = a.shape
+    width = a.shape[1]
     upper = np.triu_indices(width)
     inputs = a[:, upper[0]] * a[:, upper[1]]
     place = np.zeros((width, width), dtype=np.intp)  # where a pair of inputs lies in `inputs`

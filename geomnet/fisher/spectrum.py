@@ -48,9 +48,9 @@ class Estimate(float):
             return float.__repr__(self)
         return f"{float(self):.8g} ± {self.standard_error:.2g}"
 
-    def __getnewargs__(self) -> tuple[float, float, str]:
+    def __reduce__(self) -> tuple[Any, ...]:
         """Copies and pickles keep the error."""
-        return float(self), self.standard_error, self.method
+        return Estimate, (float(self), self.standard_error, self.method)
 
 
 class Spectrum:
