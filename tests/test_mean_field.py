@@ -123,6 +123,15 @@ def test_kinks_away_from_zero_are_named_or_noticed():
     assert named.order_parameters.error < 1e-13
 
 
+def test_steep_activations_are_resolved():
+    steep = linearised_activation(lambda u: erf(50.0 * u))
+    value, slope, error = mean_products(steep, 2.0, 0.7)
+    # of 50u, whose variances are 2500 times as large
+    expected = of_erf(2.0 * 2500, 0.7 * 2500)
+    np.testing.assert_allclose((value, slope / 2500), expected, rtol=1e-12)
+    assert error < 1e-12
+
+
 def test_an_activation_that_grows_too_fast_is_noticed():
     with pytest.raises(gn.ConvergenceError, match="weight_variance"):
         _ = MeanField(anp.exp, 3, 1.0, 0.1).kappa_2
