@@ -34,6 +34,10 @@ if TYPE_CHECKING:
     from .fisher import (
         FisherInformation,
         KroneckerFisher,
+        NaturalGradientFit,
+        effective_dimension,
+        local_effective_dimension,
+        natural_gradient,
     )
     from .geodesics import (
         Certificate,
@@ -125,6 +129,10 @@ _HOMES = {
     "fisher": (
         "FisherInformation",
         "KroneckerFisher",
+        "NaturalGradientFit",
+        "effective_dimension",
+        "local_effective_dimension",
+        "natural_gradient",
     ),
     "geodesics": (
         "Certificate",

@@ -9,6 +9,7 @@ empirical Fisher, the score of the datum's label.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -60,7 +61,7 @@ class FisherData:
         self._root = np.sqrt(sample.weights)[:, None, None]
         self._targets = None
         if kind == "empirical":
-            self._targets = _labels(sample, likelihood)[None]
+            self._targets = self.labels[None]
         self.q = self._count(kind, n_draws)
         kept = 8 * self.n * model.floats_per_point
         signals = 8 * self.n * self.q * model.signals_per_point
@@ -82,6 +83,19 @@ class FisherData:
         if kind != "true":
             return n_draws if kind == "mc" else 1
         return self.likelihood.score_factor(np.zeros((1, self.likelihood.n_parameters))).shape[1]
+
+    @cached_property
+    def labels(self) -> np.ndarray:
+        """Targets of the data, as the likelihood takes them."""
+        targets: Any = self.sample.labels
+        if targets is None:
+            targets = self.sample.target
+        if targets is None:
+            raise InputError(
+                "sample: the empirical Fisher, losses and gradients need labels; make it with "
+                "gn.Sample(points, labels=labels), or take kind='true'"
+            )
+        return self.likelihood.check_targets(targets, self.n)
 
     def linearised(self, index: int) -> LinearisedModel:
         """The network on a chunk, kept where there is memory."""
@@ -131,17 +145,6 @@ class FisherData:
         """Slices of the data, with the number of each chunk."""
         for index, part in enumerate(self.slices):
             yield part, index
-
-
-def _labels(sample: Sample, likelihood: Likelihood) -> np.ndarray:
-    """Targets for the empirical Fisher."""
-    targets: Any = sample.labels if sample.labels is not None else sample.target
-    if targets is None:
-        raise InputError(
-            "sample: the empirical Fisher needs labels; make it with gn.Sample(points, "
-            "labels=labels), or take kind='true'"
-        )
-    return likelihood.check_targets(targets, sample.n)
 
 
 def _mismatch(likelihood: Likelihood, owed: int, given: int) -> str:

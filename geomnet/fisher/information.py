@@ -2,6 +2,7 @@ r"""The Fisher information matrix of a network at one θ, as an operator."""
 
 from __future__ import annotations
 
+from copy import copy
 from functools import cached_property
 from typing import Any
 
@@ -111,21 +112,32 @@ class FisherInformation:
             raise InputError(
                 f"sample: has {self.sample.dim} columns, the network takes {self.model.dim}"
             )
-        self.network, self.readout = network, readout
-        self.likelihood, self.kind = likelihood, kind
+        self.network, self.likelihood, self.kind = network, likelihood, kind
+        self.layers, self.n_draws = self.model.layers, n_draws
         self._rng = np.random.default_rng(0 if seed is None else seed)
+        self._run()
+
+    def _run(self) -> None:
+        """Run the network on the data."""
         self._data = FisherData(
             self.model,
             self.theta,
             self.sample,
-            likelihood,
-            kind,
+            self.likelihood,
+            self.kind,
             self._rng,
-            n_draws,
+            self.n_draws,
             self.memory_limit,
         )
-        self.layers = self.model.layers
         self.predictions = self._data.z
+
+    def at(self, theta: Any) -> FisherInformation:
+        """The same at other parameters θ (p,), the readout's too, as ``fisher.theta`` has them."""
+        found = copy(self)
+        found.__dict__.pop("spectrum", None)
+        found.theta = check_array("theta", theta, shape=(self.n_parameters,))
+        found._run()
+        return found
 
     @property
     def n_parameters(self) -> int:
@@ -208,11 +220,14 @@ class FisherInformation:
             found += self._data.linearised(index).vjp(covectors)
         return found
 
-    def gradient(self) -> np.ndarray:
-        """Gradient of the mean −log p(y|z) of the sample's labels, (p,)."""
-        from .data import _labels
+    def loss(self) -> float:
+        """Mean −log p(y|z) of the sample's labels, by its weights."""
+        each = self.likelihood.negative_log_likelihood(self.predictions, self._data.labels)
+        return float(self.sample.weights @ each)
 
-        targets = _labels(self.sample, self.likelihood)
+    def gradient(self) -> np.ndarray:
+        """Gradient of :meth:`loss` in θ, (p,)."""
+        targets = self._data.labels
         found = np.zeros((1, self.n_parameters))
         for part, index in self._data.chunks():
             residual = self.likelihood.residual(self.predictions[part], targets[part])
@@ -407,7 +422,9 @@ class FisherInformation:
             )
         return float(np.sum(np.log(values)))
 
-    def solve(self, b: Any, damping: float) -> np.ndarray:
+    def solve(
+        self, b: Any, damping: float, method: str = "auto", *, tolerance: float = 1e-10
+    ) -> np.ndarray:
         """Solution of (G + δI)x = b, (p,): the natural gradient, of a gradient b.
 
         Parameters
@@ -415,9 +432,20 @@ class FisherInformation:
         b : array_like, shape (p,)
         damping : float
             δ > 0.
+        method : {"auto", "cholesky", "cg"}
+            Factorise the smaller of G and the dual Gram matrix, or take conjugate gradients
+            scaled by the diagonal; auto factorises where that is small.
+        tolerance : float
+            Of the residual of conjugate gradients, relative to b.
+
+        Raises
+        ------
+        ConvergenceError
+            Where conjugate gradients do not get there; the error carries what they reached.
         """
         b = check_array("b", b, shape=(self.n_parameters,))
-        return self.spectrum.solve(b, check_positive("damping", damping))
+        check_choice("method", method, ("auto", "cholesky", "cg"))
+        return self.spectrum.solve(b, check_positive("damping", damping), method, tolerance)
 
     # -- memory --------------------------------------------------------------------------------
 

@@ -182,11 +182,12 @@ class Spectrum:
             self._factor = damping, dual, cho_factor(matrix, overwrite_a=True, check_finite=False)
         return self._factor[1:]
 
-    def solve(self, b: np.ndarray, damping: float) -> np.ndarray:
+    def solve(self, b: np.ndarray, damping: float, method: str, tolerance: float) -> np.ndarray:
         """Solution of (G + δI)x = b."""
         fisher = self.fisher
-        if self._method("auto", MIDDLE) == "lanczos":
-            return self._conjugate_gradients(b, damping)
+        large = self._method("auto", MIDDLE) == "lanczos"
+        if method == "cg" or (method == "auto" and large):
+            return self._conjugate_gradients(b, damping, tolerance)
         dual, factor = self._cholesky(damping)
         if not dual:
             return cho_solve(factor, b)
@@ -199,12 +200,13 @@ class Spectrum:
         x = invert(b)
         return x + invert(b - fisher.matvec(x) - damping * x)
 
-    def _conjugate_gradients(self, b: np.ndarray, damping: float) -> np.ndarray:
+    def _conjugate_gradients(self, b: np.ndarray, damping: float, tolerance: float) -> np.ndarray:
+        """Solve by products; the diagonal scales what layers of different size give."""
         fisher = self.fisher
         scale = 1 / (fisher.diag() + damping)
         operator = LinearOperator(fisher.shape, lambda v: fisher.matvec(v) + damping * v)
         jacobi = LinearOperator(fisher.shape, lambda v: scale * v)
-        x, left = cg(operator, b, rtol=1e-10, maxiter=2000, M=jacobi)
+        x, left = cg(operator, b, rtol=tolerance, maxiter=2000, M=jacobi)
         if left:
             raise ConvergenceError(
                 f"conjugate gradients for (G + {damping:g})x = b stopped after {left} products; "
