@@ -153,22 +153,41 @@ def test_near_and_far_predictions_lose_no_digits(size):
         coins = gn.Bernoulli(1).bhattacharyya(base[:, :1], base[:, :1] + size * step[:, :1])
     for i in range(6):
         moved = base[i] + size * step[i]
-        assert classes[i] == pytest.approx(bhattacharyya_in_decimals(base[i], moved), rel=1e-12)
+        expected = bhattacharyya_in_decimals(base[i], moved)
+        assert classes[i] == pytest.approx(expected, rel=1e-12, abs=0)
         pair = bhattacharyya_in_decimals([0.0, base[i, 0]], [0.0, moved[0]])
-        assert coins[i] == pytest.approx(pair, rel=1e-12)
+        assert coins[i] == pytest.approx(pair, rel=1e-12, abs=0)
+
+
+def test_classes_of_no_weight_may_move_far_between_near_predictions():
+    near = np.array([0.0, 0.3, -80.0, -900.0]), np.array([1e-9, 0.3, -60.0, -700.0])
+    expected = bhattacharyya_in_decimals(*near)
+    assert 0 < expected < 1e-18
+    assert gn.Categorical(4).bhattacharyya(*near) == pytest.approx(expected, rel=1e-12, abs=0)
+
+
+def test_near_and_far_spreads_lose_no_digits():
+    likelihood = gn.HeteroscedasticGaussian()
+    for turn in (1e-12, 1e-6, 1e-3):
+        found = likelihood.bhattacharyya([0.0, 0.4], [0.0, 0.4 + turn])
+        step = (0.4 + turn) - 0.4
+        assert found == pytest.approx(step**2 / 4 - step**4 / 24, rel=1e-12, abs=0)
+    with np.errstate(**LOUD):
+        found = likelihood.bhattacharyya([0.0, -400.0], [1e100, 400.0])
+    assert found == pytest.approx(400 - np.log(2) / 2, rel=1e-14)
 
 
 @pytest.mark.parametrize("kind", ["fisher_rao", "bhattacharyya"])
 def test_the_matrix_of_near_and_far_pairs_has_the_digits_of_single_ones(kind):
     rng = np.random.default_rng(2)
     base = rng.normal(size=(1, 5, 4))
-    sizes = np.array([0.0, 1e-10, 1e-6, 1e-2, 0.05, 1.0, 50.0, 2000.0])[:, None, None]
+    sizes = np.array([0.0, 1e-10, 1e-6, 1e-2, 0.05, 1.0, 2000.0, -2000.0])[:, None, None]
     batch = Predictions(gn.Categorical(4), base + sizes * rng.normal(size=(8, 5, 4)), WEIGHTS)
     with np.errstate(**LOUD):
         matrix = batch.distance_matrix(kind)
     for i in range(8):
         for j in range(8):
-            assert matrix[i, j] == pytest.approx(batch.distance(i, j, kind), rel=2e-12)
+            assert matrix[i, j] == pytest.approx(batch.distance(i, j, kind), rel=2e-12, abs=0)
 
 
 @each_likelihood

@@ -61,6 +61,17 @@ def test_points_of_the_geodesic_are_their_own_projection(likelihood):
     np.testing.assert_allclose(distance[[0, -1]], expected, rtol=1e-6)
 
 
+@each_likelihood
+def test_a_short_geodesic_is_as_good_as_a_long_one(likelihood):
+    start, end = draw(likelihood, 2, seed=8).z
+    end = start + 1e-6 * end
+    times = np.array([0.0, 0.3, 0.9])
+    batch = Predictions(likelihood, likelihood.geodesic(start, end, times), WEIGHTS)
+    fraction, distance = batch.progress(start, end)
+    np.testing.assert_allclose(fraction, times, atol=1e-8)
+    np.testing.assert_allclose(distance, 0.0, atol=1e-14)
+
+
 @pytest.mark.parametrize("average", ["square", "arc"])
 def test_from_ignorance_to_truth_along_great_circles(average):
     likelihood, labels = gn.Categorical(4), np.array([3, 0, 1, 1, 2])

@@ -60,11 +60,11 @@ class Predictions:
     >>> z[1, 1:] = 0.0
     >>> run = gn.Predictions(gn.Categorical(3), z, labels=[0, 1, 2])
     >>> run.steps().round(3)
-    array([0.598, 1.516])
+    array([0.549, 1.606])
     >>> round(run.excess(), 3)
-    1.138
+    1.159
     >>> run.progress().fraction.round(3)
-    array([0.   , 0.181, 0.967])
+    array([0.   , 0.166, 0.973])
     """
 
     likelihood: Likelihood
@@ -281,7 +281,8 @@ class Predictions:
             Parameters; by default those that are certain of the labels.
         average : {"square", "arc"}
             What is least at the nearest point: the product's Fisher–Rao distance, a mean of
-            squares, or, as Mao et al. have it, the mean of the data's distances.
+            squares, or, as Mao et al. have it, the mean of the data's distances (of each output,
+            where a datum has several independent ones).
 
         Returns
         -------
