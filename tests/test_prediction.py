@@ -293,6 +293,7 @@ CHAIN, THETA = gn.FeedForward.from_arrays([np.eye(2), np.eye(2)], skips={1: 1.0}
         (lambda: Predictions.from_probabilities([[[1.0]]]), "p: expected at least two"),
         (lambda: Predictions.from_probabilities([[[1.0, 0.0]]], floor=0), "floor: expected"),
         (lambda: TWO.distance(0, 2), "model: no number 2"),
+        (lambda: TWO.distance(0.5, 1), "model: no number 0.5"),
         (lambda: TWO.distance("a", "c"), "model: no 'c'"),
         (lambda: TWO.distance(0, 1, "hellinger"), "kind: unknown"),
         (lambda: TWO.distance_matrix("euclid"), "kind: unknown"),

@@ -326,7 +326,8 @@ class Predictions:
             if self.names is None or model not in self.names:
                 raise InputError(f"model: no {model!r} among the names {self.names}")
             return self.names.index(model)
-        if not -len(self) <= model < len(self):
+        whole = isinstance(model, (int, np.integer))
+        if not whole or not -len(self) <= model < len(self):
             raise InputError(f"model: no number {model} among {len(self)} models")
         return model
 
