@@ -17,6 +17,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..likelihoods import Likelihood
+from ..memory import keep_freed_memory
 from ..networks.factors import Factors
 from ..networks.linearised import LinearisedModel
 from ..networks.models import Model
@@ -25,6 +26,7 @@ from ..sample import Sample
 __all__ = ["KINDS", "FisherData"]
 
 KINDS = ("true", "mc", "empirical")
+CACHE, LEAST = 1_400_000, 256  # bytes of a layer's signals in a chunk; data in it, at least
 
 
 class FisherData:
@@ -63,11 +65,14 @@ class FisherData:
         if kind == "empirical":
             self._targets = self.labels[None]
         self.q = self._count(kind, n_draws)
+        keep_freed_memory()
         kept = 8 * self.n * model.floats_per_point
         signals = 8 * self.n * self.q * model.signals_per_point
         self._keep, self._keep_factors = kept <= memory // 4, signals <= memory // 4
+        self._joined = memory // 8 // max(1, signals // self.n)
         each = max(1, (kept + signals) // self.n)
-        size = max(1, min(self.n, memory // 8 // each))
+        size = max(LEAST, CACHE // (8 * self.q * model.most_signals))
+        size = max(1, min(self.n, size, memory // 8 // each))
         count = -(-self.n // size)
         cuts = np.linspace(0, self.n, count + 1).astype(int)
         self.slices = [slice(a, b) for a, b in pairwise(cuts)]
@@ -132,14 +137,30 @@ class FisherData:
         rows = self.covectors(index)
         return (v @ np.swapaxes(rows, 1, 2)) @ rows
 
-    def factors(self, index: int) -> list[Factors]:
-        """Layer factors of a chunk, weights in the signals; kept where there is memory."""
+    def factors(self, index: int, keep: bool = False) -> list[Factors]:
+        """Layer factors of a chunk, weights in the signals.
+
+        With `keep` they are kept for later, where there is memory: what passes over them once
+        is faster without, as they stay in the cache.
+        """
         if index in self._factors:
             return self._factors[index]
         found = self.linearised(index).factors(self.covectors(index))
-        if self._keep_factors:
+        if keep and self._keep_factors:
             self._factors[index] = found
         return found
+
+    def joined_factors(self) -> Iterator[list[Factors]]:
+        """Layer factors of as many chunks at once as there is memory for."""
+        group: list[list[Factors]] = []
+        size = 0
+        for index, part in enumerate(self.slices):
+            group.append(self.factors(index, keep=True))
+            size += part.stop - part.start
+            last = index + 1 == len(self.slices)
+            if last or size + part.stop - part.start > self._joined:
+                yield [parts[0].join(list(parts)) for parts in zip(*group)]
+                group, size = [], 0
 
     def chunks(self) -> Iterator[tuple[slice, int]]:
         """Slices of the data, with the number of each chunk."""

@@ -18,9 +18,9 @@ def _tiles(data: FisherData) -> Iterator[tuple[slice, slice, np.ndarray]]:
     step = max(1, TILE // data.q)
     buffer = np.empty((step * data.q) ** 2)
     for first, part in enumerate(data.slices):
-        rows = data.factors(first)
+        rows = data.factors(first, keep=True)
         for second in range(first, len(data.slices)):
-            columns = data.factors(second)
+            columns = data.factors(second, keep=True)
             other = data.slices[second]
             for a in range(0, part.stop - part.start, step):
                 mine = slice(a, min(a + step, part.stop - part.start))

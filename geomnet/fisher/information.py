@@ -271,15 +271,13 @@ class FisherInformation:
             )
         else:
             out[...] = 0.0
-        for _, index in self._data.chunks():
-            factors = self._data.factors(index)
+        for factors in self._data.joined_factors():
             for number, row in enumerate(factors):
                 for column in factors[number:]:
                     block = out[row.start : row.stop, column.start : column.stop]
                     add_dense(row, column, block)
-        parts = self._data.factors(0)
-        for number, row in enumerate(parts):
-            for column in parts[number + 1 :]:
+        for number, row in enumerate(factors):
+            for column in factors[number + 1 :]:
                 block = out[row.start : row.stop, column.start : column.stop]
                 out[column.start : column.stop, row.start : row.stop] = block.T
         return out
@@ -289,8 +287,7 @@ class FisherInformation:
         sizes = [part.stop - part.start for part in self.layers]
         self._need(8 * sum(s * s for s in sizes), "the layers' blocks", "kfac() or diag()")
         found = [np.zeros((size, size)) for size in sizes]
-        for _, index in self._data.chunks():
-            factors = self._data.factors(index)
+        for factors in self._data.joined_factors():
             for number, row in enumerate(factors):
                 origin = self.layers[row.layer].start
                 for column in factors[number:]:

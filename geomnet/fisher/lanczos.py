@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from scipy.linalg import eigh, eigh_tridiagonal, qr
+from scipy.linalg import eigh, eigh_tridiagonal
 
 from ..errors import ConvergenceError
 
 __all__ = ["largest_eigenpairs", "quadratic_forms"]
 
+WIDTH = 2  # vectors that join at once, when others than those of one Krylov space are sought
+STEPS = 6  # between looks at what has converged
 Apply = Callable[[np.ndarray], np.ndarray]
 
 
@@ -24,14 +26,16 @@ def largest_eigenpairs(
     k: int,
     rng: np.random.Generator,
     *,
-    tolerance: float = 1e-12,
+    tolerance: float,
+    memory: int,
     max_products: int = 5000,
 ) -> tuple[np.ndarray, np.ndarray]:
-    r"""Largest eigenvalues and eigenvectors by a block Krylov method with restarts.
+    r"""Largest eigenvalues and eigenvectors by the Lanczos method with thick restarts.
 
-    The block Lanczos method (Golub & Underwood 1977) with full orthogonalisation and thick
-    restarts (Wu & Simon 2000). A block finds eigenvalues of a multiplicity up to its size, which
-    outputs that share their inputs make.
+    A Krylov space of one vector holds one eigenvector of an eigenvalue, whatever its multiplicity,
+    and outputs that share their inputs make multiple ones. So where the k largest have converged
+    random vectors join the basis, and it is done when these change nothing (Golub & Underwood
+    1977; Wu & Simon 2000).
 
     Parameters
     ----------
@@ -40,9 +44,12 @@ def largest_eigenpairs(
     side : int
     k : int
     rng : Generator
-        Of the first block.
+        Of the vectors it starts from.
     tolerance : float
-        Of the residuals, relative to the largest eigenvalue; eigenvalues are right to its square.
+        Of the residuals, relative to the largest eigenvalue. Eigenvalues are right to the square
+        of it over their gaps.
+    memory : int
+        Bytes the basis may take; it has room for k + 40 vectors at least.
     max_products : int
 
     Returns
@@ -52,62 +59,104 @@ def largest_eigenpairs(
     vectors : ndarray, shape (k, side)
         In rows.
     """
-    block = max(1, min(BLOCK, side))
-    most = min(side, max(8 * k, k + 12 * block))
-    basis = np.empty((most, side))
-    images = np.empty((most, side))
-    filled, products = 0, 0
-    fresh = rng.normal(size=(block, side))
+    space = _RitzSpace(apply, side, min(side, max(k + 40, min(8 * k, memory // (16 * side)))))
+    fresh = rng.normal(size=(1, side))
+    checked = -np.inf  # sum of the k largest when random vectors joined
+    wait = 0
     while True:
-        fresh = _orthonormal(fresh, basis[:filled])[: most - filled]
-        if len(fresh):
-            place = slice(filled, filled + len(fresh))
-            basis[place] = fresh
-            images[place] = apply(fresh)
-            products += len(fresh)
-            filled = place.stop
-        if not (filled == most or len(fresh) == 0 or filled % (4 * block) < block):
-            fresh = images[place]
+        fresh = space.extend(fresh)
+        wait -= 1
+        exhausted = len(fresh) == 0
+        if exhausted and space.filled < side:
+            fresh = rng.normal(size=(WIDTH, side))
+        if space.filled < k or not (wait <= 0 or space.room == 0):
             continue
-        projected = basis[:filled] @ images[:filled].T
-        values, turn = eigh(0.5 * (projected + projected.T))
-        values, turn = values[::-1], turn[:, ::-1]
-        if filled >= k:
-            leading = turn[:, :k].T
-            ritz = leading @ basis[:filled]
-            residual = leading @ images[:filled] - values[:k, None] * ritz
-            error = float(np.linalg.norm(residual, axis=1).max())
-            if error <= tolerance * max(values[0], 1e-300) or filled == side or len(fresh) == 0:
-                return np.maximum(values[:k], 0.0), ritz
-            if products > max_products:
-                raise ConvergenceError(
-                    f"the {k} largest eigenvalues were not found to {tolerance:g} in {products} "
-                    f"products (residual {error / values[0]:.1g} of the largest); ask for fewer",
-                    (values[:k], ritz),
-                )
-        if filled == most:  # keep the leading half, and go on from the last block's image
-            keep = min(filled - block, k + max(block, (most - k) // 3))
-            fresh = images[filled - len(fresh) : filled].copy() if len(fresh) else fresh
-            kept = turn[:, :keep].T
-            basis[:keep] = kept @ basis[:filled]
-            images[:keep] = kept @ images[:filled]
-            filled = keep
-        else:
-            fresh = images[place]
+        values, vectors, error = space.ritz(k)
+        largest = max(values[0], 1e-300)
+        wait = STEPS
+        if error <= tolerance * largest or space.filled == side:
+            total = float(values.sum())
+            if total - checked <= tolerance * largest or space.filled == side:
+                return np.maximum(values, 0.0), vectors
+            checked = total
+            if space.room < WIDTH * STEPS:
+                space.restart(k)
+            wait, fresh = STEPS, rng.normal(size=(WIDTH, side))
+            continue
+        if space.products > max_products:
+            raise ConvergenceError(
+                f"the {k} largest eigenvalues were not found to {tolerance:g} in {max_products} "
+                f"products (residual {error / largest:.1g} of the largest); ask for fewer",
+                (values, vectors),
+            )
+        if space.room == 0:
+            fresh = space.restart(k)
 
 
-BLOCK = 4
+class _RitzSpace:
+    """An orthonormal basis with its images, and the eigenpairs of the matrix restricted to it."""
+
+    def __init__(self, apply: Apply, side: int, most: int) -> None:
+        self.apply, self.filled, self.products = apply, 0, 0
+        self.basis, self.images = np.empty((2, most, side))
+        self.projected = np.zeros((most, most))
+
+    @property
+    def room(self) -> int:
+        """How many vectors it can still take."""
+        return len(self.basis) - self.filled
+
+    def extend(self, rows: np.ndarray) -> np.ndarray:
+        """Add what is new in rows (b, side); return their images, to go on with."""
+        rows = _orthonormal(rows, self.basis[: self.filled])[: self.room]
+        if not len(rows):
+            return rows
+        place = slice(self.filled, self.filled + len(rows))
+        self.basis[place] = rows
+        self.images[place] = self.apply(rows)
+        self.filled, self.products = place.stop, self.products + len(rows)
+        beside = self.images[place] @ self.basis[: self.filled].T
+        self.projected[place, : self.filled] = beside
+        self.projected[: self.filled, place] = beside.T
+        return self.images[place]
+
+    def ritz(self, k: int) -> tuple[np.ndarray, np.ndarray, float]:
+        """The k largest eigenvalues in the space, their vectors, and the largest residual."""
+        within = self.projected[: self.filled, : self.filled]
+        values, turn = eigh(0.5 * (within + within.T))
+        self._values, self._turn = values[::-1], turn[:, ::-1].T
+        leading = self._turn[:k]
+        vectors = leading @ self.basis[: self.filled]
+        residual = leading @ self.images[: self.filled] - self._values[:k, None] * vectors
+        errors = np.linalg.norm(residual, axis=1)
+        self._residuals = residual[np.argsort(errors)[: -1 - WIDTH : -1]]
+        return self._values[:k], vectors, float(errors.max())
+
+    def restart(self, k: int) -> np.ndarray:
+        """Keep the leading vectors only; return the largest residuals, to go on with."""
+        keep = min(self.filled - 8, k + max(8, (self.filled - k) // 3))
+        kept = self._turn[:keep]
+        self.basis[:keep] = kept @ self.basis[: self.filled]
+        self.images[:keep] = kept @ self.images[: self.filled]
+        self.projected[...] = 0.0
+        self.projected[np.arange(keep), np.arange(keep)] = self._values[:keep]
+        self.filled = keep
+        return self._residuals
 
 
 def _orthonormal(rows: np.ndarray, basis: np.ndarray) -> np.ndarray:
     """Orthonormal rows of what is orthogonal to a basis, without what is dependent."""
-    size = np.linalg.norm(rows)
-    for _ in range(2):
-        rows = rows - (rows @ basis.T) @ basis
-    q, r, _ = qr(rows.T, mode="economic", pivoting=True)
-    rank = int(np.sum(np.abs(np.diag(r)) > 1e-13 * size))
-    found = q[:, :rank].T
-    return found - (found @ basis.T) @ basis if rank else found
+    found: list[np.ndarray] = []
+    for row in rows:
+        size = np.linalg.norm(row)
+        for _ in range(2):
+            row = row - (row @ basis.T) @ basis
+            for other in found:
+                row -= (other @ row) * other
+        left = np.linalg.norm(row)
+        if left > 1e-12 * size:
+            found.append(row / left)
+    return np.array(found).reshape(-1, rows.shape[1])
 
 
 def quadratic_forms(

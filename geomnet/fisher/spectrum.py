@@ -141,7 +141,14 @@ class Spectrum:
         return np.concatenate([fisher.push(fisher.pull(block[part])) for part in parts])
 
     def _krylov(self, k: int, vectors: bool) -> tuple[np.ndarray, np.ndarray | None]:
-        values, rows = largest_eigenpairs(self._apply, self.side, k, self.fisher._rng)
+        values, rows = largest_eigenpairs(
+            self._apply,
+            self.side,
+            k,
+            self.fisher._rng,
+            tolerance=1e-10 if vectors else 1e-7,
+            memory=self.fisher.memory_limit // 4,
+        )
         if not vectors:
             return values, None
         if self.p > self.rows:

@@ -57,6 +57,11 @@ class FixedMap:
     matrix: np.ndarray
     offset: np.ndarray
 
+    @property
+    def outputs(self) -> int:
+        """Number of outputs."""
+        return len(self.matrix)
+
     def read(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         """W (out, in) and b (out,)."""
         return self.matrix, self.offset

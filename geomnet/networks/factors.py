@@ -85,6 +85,10 @@ class Factors(ABC):
         """The rows themselves, (n, q, size)."""
 
     @abstractmethod
+    def join(self, parts: list) -> Factors:
+        """Return one of the data of several `parts`, itself the first."""
+
+    @abstractmethod
     def times(self, vector: np.ndarray) -> np.ndarray:
         """Products with a vector (size,): (n, q)."""
 
@@ -140,6 +144,16 @@ class AffineFactors(Factors):
             if offset is not None:
                 offset += b
         return found
+
+    def join(self, parts: list) -> AffineFactors:
+        """Inputs and signals of all data, use by use."""
+        if len(parts) == 1:
+            return self
+        return AffineFactors(
+            self.map,
+            [np.concatenate(arrays) for arrays in zip(*(part.inputs for part in parts))],
+            [np.concatenate(arrays) for arrays in zip(*(part.signals for part in parts))],
+        )
 
     def times(self, vector: np.ndarray) -> np.ndarray:
         """b·(Va + v), added over uses."""
@@ -205,6 +219,13 @@ class ExplicitFactors(Factors):
     def rows(self) -> np.ndarray:
         """What was given."""
         return self._rows
+
+    def join(self, parts: list) -> ExplicitFactors:
+        """Rows of all data."""
+        if len(parts) == 1:
+            return self
+        rows = np.concatenate([part.rows() for part in parts])
+        return ExplicitFactors(self.layer, self.start, rows)
 
     def times(self, vector: np.ndarray) -> np.ndarray:
         """Products with the rows."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import autograd
@@ -67,6 +68,11 @@ class Model(ABC):
     @property
     def signals_per_point(self) -> int:
         """How many numbers the signals of one covector take for a datum."""
+        return self.n_parameters
+
+    @property
+    def most_signals(self) -> int:
+        """The most of them that are computed with at once."""
         return self.n_parameters
 
 
@@ -130,22 +136,21 @@ class _ProgramModel(Model):
     def linearise(self, theta: np.ndarray, points: np.ndarray) -> LinearisedModel:
         return self.program.run(theta, points)
 
+    @cached_property
+    def _widths(self) -> list[int]:
+        return [step.map.outputs for step in self.program.steps if isinstance(step, Affine)]
+
     @property
     def floats_per_point(self) -> int:
-        widths = sum(
-            2 * step.map.read(np.broadcast_to(0.0, self.n_parameters))[0].shape[0]
-            for step in self.program.steps
-            if isinstance(step, Affine)
-        )
-        return int(self.dim or 0) + widths
+        return int(self.dim or 0) + 2 * sum(self._widths)
 
     @property
     def signals_per_point(self) -> int:
-        return sum(
-            step.map.outputs
-            for step in self.program.steps
-            if isinstance(step, Affine) and isinstance(step.map, AffineMap)
-        )
+        return sum(self._widths)
+
+    @property
+    def most_signals(self) -> int:
+        return max(self._widths)
 
 
 def _with_readout(
