@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,7 @@ def draw_layers(widths: list[int], seed: int) -> tuple[list[Array], list[Array]]
     """W ~ N(0, 1/fan-in) and b ~ 0.1·N(0, 1), layer by layer from one generator."""
     rng = np.random.default_rng(seed)
     weights, biases = [], []
-    for fan_in, fan_out in zip(widths, widths[1:]):
+    for fan_in, fan_out in pairwise(widths):
         weights.append(rng.normal(0, 1 / np.sqrt(fan_in), (fan_out, fan_in)))
         biases.append(0.1 * rng.normal(size=fan_out))
     return weights, biases

