@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-import io
 import itertools
 import re
 from typing import Any
 
 import matplotlib
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import ListedColormap, LogNorm
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ..studies.options import LEAST_ACTION, NAMES, NETWORK, PATH_NAMES
+from ..studies.options import LEAST_ACTION, NAMES, PATH_NAMES
+from .drawing import COLOURS, STYLES, new_panels, to_png
+from .fisher import draw_fisher
 
 __all__ = ["draw_figures", "draw_least_action"]
 
-COLOURS = {
-    "l2": "#4477aa",
-    "energy": "#ee6677",
-    "fisher-rao": "#228833",
-    NETWORK: "#222222",
-    LEAST_ACTION: "#aa3377",
-}
-STYLES = {"l2": "-", "energy": "-", "fisher-rao": "-", NETWORK: "--", LEAST_ACTION: "-."}
 N_TRACES = 24
 
 
@@ -38,7 +30,9 @@ def draw_figures(comparison: Any) -> dict[str, bytes]:
         figures["sensitivity"] = _sensitivity(comparison)
     if len(comparison.runs) > 1 and "network" in comparison.lengths:
         figures["seeds"] = _seeds(comparison)
-    return {name: _png(figure) for name, figure in figures.items()}
+    if comparison.fisher is not None and comparison.fisher.rank:
+        figures["fisher"] = draw_fisher(comparison.fisher)
+    return {name: to_png(figure) for name, figure in figures.items()}
 
 
 def draw_least_action(path: Any) -> Figure:
@@ -76,7 +70,7 @@ def draw_least_action(path: Any) -> Figure:
         for label, rows in panels.items()
         if (shown := {name: row for name, row in rows.items() if np.isfinite(row).any()})
     }
-    figure, axes = _panels(len(panels), 3.8, 3.5)
+    figure, axes = new_panels(len(panels), 3.8, 3.5)
     positive = path.weights[path.weights > 0]
     ends = (positive.min(), positive.max()) if len(positive) else (0.1, 1.0)
     dark = ListedColormap(matplotlib.colormaps["plasma"](np.linspace(0, 0.85, 256)))
@@ -127,25 +121,10 @@ def _handles(names: Any) -> list[Line2D]:
     ]
 
 
-def _png(figure: Figure) -> bytes:
-    FigureCanvasAgg(figure)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=130, metadata={"Software": "geomnet"})
-    return buffer.getvalue()
-
-
-def _panels(count: int, width: float, height: float, **options: Any) -> tuple[Figure, Any]:
-    figure = Figure(figsize=(width * count, height), layout="constrained")
-    axes = figure.subplots(1, count, squeeze=False, **options)[0]
-    for axis in axes:
-        axis.spines[["top", "right"]].set_visible(False)
-    return figure, axes
-
-
 def _lengths(comparison: Any) -> Figure:
     """Bars of every path's length over the distance of its ends, a panel a metric."""
     paths = list(comparison.lengths)
-    figure, axes = _panels(
+    figure, axes = new_panels(
         len(comparison.geodesics), 3.9, 0.55 + 0.52 * (len(paths) + 1), sharey=True
     )
     for axis, (name, geo) in zip(axes, comparison.geodesics.items()):
@@ -176,7 +155,7 @@ def _lengths(comparison: Any) -> Figure:
 
 def _speed(comparison: Any) -> Figure:
     """Speed along every path over its mean, a panel a metric."""
-    figure, axes = _panels(len(comparison.geodesics), 3.9, 3.2, sharey=True)
+    figure, axes = new_panels(len(comparison.geodesics), 3.9, 3.2, sharey=True)
     top = 1.0
     for axis, name in zip(axes, comparison.geodesics):
         for path, curve in comparison.curves.items():
@@ -219,7 +198,7 @@ def _paths(comparison: Any) -> Figure:
     labels = comparison.sample.labels
     codes = np.zeros(len(start), dtype=int) if labels is None else np.asarray(labels)
     colours = _class_colours(codes)
-    figure, axes = _panels(len(curves), 3.6, 3.7, sharex=True, sharey=True)
+    figure, axes = new_panels(len(curves), 3.6, 3.7, sharex=True, sharey=True)
     for axis, (name, curve) in zip(axes, curves.items()):
         if flat:
             plane = np.stack(
@@ -255,7 +234,7 @@ def _sensitivity(comparison: Any) -> Figure:
     """Excess over kernel widths and ridges."""
     chosen = {"width": "kernel width", "ridge": "ridge ε"}
     found = [key for key in chosen if key in comparison.sensitivity]
-    figure, axes = _panels(len(found), 4.6, 3.2)
+    figure, axes = new_panels(len(found), 4.6, 3.2)
     for axis, key in zip(axes, found):
         row = comparison.sensitivity[key]
         values, excess = np.array(row["value"]), np.array(row["excess"], dtype=float)
@@ -294,7 +273,7 @@ def _sensitivity(comparison: Any) -> Figure:
 def _seeds(comparison: Any) -> Figure:
     """Excess of the network for every seed."""
     metrics = list(comparison.geodesics)
-    figure, (axis,) = _panels(1, 5.2, 3.2)
+    figure, (axis,) = new_panels(1, 5.2, 3.2)
     kinds = {"excess": 0.0}
     if comparison.least_action is not None:
         kinds = {"excess": -0.22, "least_action_excess": 0.22}

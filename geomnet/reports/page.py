@@ -11,6 +11,7 @@ from typing import Any
 
 from .._version import __version__
 from ..studies.options import LEAST_ACTION, NAMES, PATH_NAMES
+from .fisher import fisher_section
 from .results import number
 from .words import certificate_in_words
 
@@ -43,6 +44,12 @@ CAPTIONS = {
         "Over the seeds",
         "Each dot is another draw of the data and another training.",
     ),
+    "fisher": (
+        "Spectrum and layers of the Fisher information",
+        "Left: the eigenvalues, largest first; a curve that falls early is a network whose "
+        "predictions hang on few directions. Middle and right: what each layer adds to the trace "
+        "and to the information length.",
+    ),
 }
 
 
@@ -64,15 +71,18 @@ def render_page(comparison: Any, figures: dict[str, bytes]) -> str:
         "within one metric</b> (down a column): each measures in a unit of its own.</p>",
         _table(comparison),
     ]
+    shown = {}
     for name, png in figures.items():
         title, caption = CAPTIONS[name]
         data = base64.b64encode(png).decode("ascii")
-        parts += [
-            f"<h2>{title}</h2>",
+        shown[name] = [
             f"<p>{caption}</p>",
             f'<img alt="{title}" src="data:image/png;base64,{data}">',
         ]
+        if name != "fisher":  # which has a section of its own
+            parts += [f"<h2>{title}</h2>", *shown[name]]
     parts += [
+        *fisher_section(comparison, shown.get("fisher", [])),
         "<h2>What the certificates say</h2>",
         "<dl>",
         *_certificates(comparison),

@@ -38,13 +38,15 @@ def _plain(value: Any) -> Any:
 
 
 def arrays_of(comparison: Any) -> dict[str, np.ndarray]:
-    """Every path and its times, the data, and the network's parameters, by name."""
+    """Every path and its times, the data, the network's parameters and spectrum, by name."""
     arrays = {"points": comparison.sample.points, "weights": comparison.sample.weights}
     if comparison.sample.labels is not None:
         arrays["labels"] = comparison.sample.labels
     for name, curve in comparison.curves.items():
         key = name.replace("-", "_")
         arrays[f"path_{key}"], arrays[f"times_{key}"] = curve.states, curve.times
+    if comparison.fisher is not None:
+        arrays["fisher_spectrum"] = comparison.fisher.eigenvalues
     least = comparison.least_action
     for suffix, fit in (("", comparison.fit), ("_least_action", least and least.fit)):
         if fit is not None:

@@ -1,4 +1,4 @@
-"""What a certificate says, in plain words."""
+"""What a certificate, and a network's Fisher information, say in plain words."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from .results import number
 
-__all__ = ["certificate_in_words"]
+__all__ = ["certificate_in_words", "fisher_in_words"]
 
 
 def certificate_in_words(geo: Any, lower_bound: float | None = None) -> str:
@@ -77,3 +77,64 @@ def certificate_in_words(geo: Any, lower_bound: float | None = None) -> str:
     if not certificate.converged:
         words.append(f" Remedy: {geo.status}.")
     return "".join(words)
+
+
+def fisher_in_words(summary: Any) -> tuple[list[str], list[str]]:
+    """Paragraphs on a network's Fisher information, those before its table and those after.
+
+    Parameters
+    ----------
+    summary : FisherSummary
+    """
+    before = [
+        "How firmly do the data hold the trained network's parameters? The Fisher information G "
+        "is a metric on parameter space: a small step v of the parameters moves the predictions "
+        "by √(vᵀGv), in the mean over the data. Eigenvectors of large eigenvalues are directions "
+        "that the predictions feel; along those of small ones the parameters can move, and the "
+        "network says the same. "
+        f"Of all {summary.n_parameters} directions {summary.rank} move some prediction at all, "
+        f"and {summary.directions(0.9)} hold 90 % of the trace."
+    ]
+    if summary.spectrum_n < summary.n:
+        before.append(
+            f"Eigenvalues and effective dimension are of {summary.spectrum_n} of the {summary.n} "
+            "data, drawn at random, which keeps the matrix small; all else is of all data."
+        )
+    after = [
+        _effective_dimension_in_words(summary),
+        "The information length adds up, layer by layer, how much of the predictions hangs on "
+        "the size of that layer's parameters. Like trace and eigenvalues it depends on how "
+        "the network is written in parameters; what follows does not.",
+    ]
+    path = (
+        "Read out every layer's state as the last one is: that is what the network would say so "
+        "far, and from input to output a path of predictions. Its Fisher–Rao length is "
+        f"{number(summary.path_length)}"
+    )
+    if summary.path_chord > 0:
+        path += (
+            f", {number(summary.path_excess, 4)} times the distance {number(summary.path_chord)} "
+            "of its ends, which is the least any path could have"
+        )
+    after.append(path + ". (The Fisher–Rao lengths above are a little longer by their ridge.)")
+    return before, after
+
+
+def _effective_dimension_in_words(summary: Any) -> str:
+    dimension = summary.effective_dimension
+    if dimension is None:
+        return (
+            f"The effective dimension is not defined for {summary.n} data; it takes 20 or more, "
+            "and predictions that the parameters move."
+        )
+    words = (
+        f"The effective dimension counts the directions that {summary.n} data can tell apart "
+        f"(Abbas et al. 2021): {number(dimension, 4)}, which is "
+        f"{number(100 * dimension / summary.n_parameters, 3)} % of all."
+    )
+    if dimension > summary.rank:
+        words += (
+            " That is more than the rank: with so few data the definition overshoots. More data "
+            "bring it below."
+        )
+    return words

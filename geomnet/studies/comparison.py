@@ -23,6 +23,7 @@ from ..metrics import EnergyMetric, FisherRaoMetric, L2Metric, Metric
 from ..networks import Action, Network, Readout, TanhField, train
 from ..sample import Sample
 from ..space import FunctionSpace
+from .fisher import fisher_summary
 from .measuring import is_shorter, solve
 from .options import LEAST_ACTION, METRICS, NAMES, PATH_NAMES, Options
 from .outcome import Comparison, LeastActionNetwork
@@ -102,6 +103,7 @@ def compare(data: str | Path | Sample = "digits", **options: Any) -> Comparison:
         first = _compare_once(chosen, given, chosen.seed, bar)
         first.runs.append(_run(first, chosen.seed))
         sensitivity(first, bar)
+        _measure_fisher(first, bar)
         for seed in range(chosen.seed + 1, chosen.seed + chosen.seeds):
             again = _compare_once(chosen, given, seed, bar)
             first.runs.append(_run(again, seed))
@@ -174,6 +176,7 @@ def _compare_once(options: Options, given: Sample | None, seed: int, bar: Any) -
         fit=fit,
         network_curve=curve,
         given=given is not None,
+        likelihood=likelihood if fit is not None else None,
     )
     result.notes += _notes(result, likelihood)
     result.geodesics = _geodesics(result, target, curve, bar)
@@ -316,6 +319,21 @@ def _measure(result: Comparison, bar: Any) -> None:
                 steps = np.full(curve.n_steps, np.nan)
             result.lengths[path][name] = float(steps.sum())
             result.speeds[path][name] = steps / np.diff(curve.times)
+
+
+def _measure_fisher(result: Comparison, bar: Any) -> None:
+    """Fisher information of the trained network, where there is one."""
+    if result.network is None or result.fit is None or result.likelihood is None:
+        return
+    bar.set_postfix_str("Fisher information")
+    network, fit = result.network, result.fit
+    try:
+        result.fisher = fisher_summary(
+            network, fit.theta, result.sample, result.likelihood, fit.readout
+        )
+    except InputError as error:  # geodesics stand without it
+        result.notes.append(f"The network's Fisher information was not measured: {error}.")
+    bar.update()
 
 
 def _check_law(result: Comparison) -> None:

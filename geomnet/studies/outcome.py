@@ -10,9 +10,11 @@ import numpy as np
 from .._version import __version__
 from ..curve import Curve
 from ..geodesics import Geodesic
+from ..likelihoods import Likelihood
 from ..metrics import FisherRaoMetric, Metric
 from ..networks import Fit, Network
 from ..sample import Sample
+from .fisher import FisherSummary
 from .options import LEAST_ACTION, NETWORK, Options
 
 __all__ = ["Comparison", "LeastActionNetwork"]
@@ -76,6 +78,10 @@ class Comparison:
         Whether the sample was handed over, not loaded.
     least_action : LeastActionNetwork or None
         Where one was asked for.
+    likelihood : Likelihood or None
+        Of the labels, given what the network's readout makes of its last state.
+    fisher : FisherSummary or None
+        Fisher information of the trained network (of the first seed).
     """
 
     options: Options
@@ -96,6 +102,8 @@ class Comparison:
     seconds: float = 0.0
     given: bool = False
     least_action: LeastActionNetwork | None = None
+    likelihood: Likelihood | None = None
+    fisher: FisherSummary | None = None
 
     @property
     def command(self) -> str:
@@ -190,6 +198,7 @@ class Comparison:
             },
             "network": network,
             "least_action": self._least_action_as_dict(),
+            "fisher": None if self.fisher is None else self.fisher.as_dict(),
             "data": {
                 "name": self.sample.name,
                 "n": self.sample.n,

@@ -1,0 +1,115 @@
+"""The report's section on Fisher information: a table, a figure, and the words around them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from .drawing import COLOURS, new_panels
+from .results import number
+from .words import fisher_in_words
+
+__all__ = ["draw_fisher", "fisher_section"]
+
+COLOUR = COLOURS["fisher-rao"]
+MOST_TICKS = 12
+
+
+def draw_fisher(summary: Any) -> Figure:
+    """Draw the spectrum, and how the layers share the trace and the information length.
+
+    Parameters
+    ----------
+    summary : FisherSummary
+        Of a Fisher matrix that is not zero.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    figure, (spectrum, traces, norms) = new_panels(3, 3.9, 3.2)
+    values = summary.eigenvalues
+    ranks = np.arange(1, len(values) + 1)
+    spectrum.loglog(ranks, values, ".-" if len(values) <= 60 else "-", color=COLOUR, lw=1.8)
+    few = summary.directions(0.9)
+    spectrum.plot(few, values[few - 1], "o", ms=9, mfc="none", mec="#222222")
+    spectrum.annotate(
+        f"90 % of the trace\nin the first {few}",
+        (few, values[few - 1]),
+        xytext=(-8, -8),
+        textcoords="offset points",
+        ha="right",
+        va="top",
+        fontsize=9,
+    )
+    # what lies below is many decades deep, and moves no prediction that anyone could see
+    spectrum.set_ylim(max(values[-1], 1e-8 * values[0]) / 2, 3 * values[0])
+    spectrum.set_xlabel("number of the eigenvalue")
+    spectrum.set_title("eigenvalues", fontsize=11)
+    for axis, heights, title in (
+        (traces, summary.layer_traces, "trace, by layer"),
+        (norms, summary.layer_norms, "information length, by layer"),
+    ):
+        _bars(axis, heights, summary.layers)
+        axis.set_title(title, fontsize=11)
+    return figure
+
+
+def _bars(axis: Any, heights: np.ndarray, names: tuple[str, ...]) -> None:
+    """Bars of the layers, the share of each above it where there is room."""
+    axis.bar(np.arange(len(names)), heights, color=COLOUR, width=0.72)
+    if len(names) <= MOST_TICKS:
+        for x, height in enumerate(heights):
+            text = f"{100 * height / max(heights.sum(), 1e-300):.0f} %"
+            axis.text(x, height, text, ha="center", va="bottom", fontsize=8)
+    step = -(-len(names) // MOST_TICKS)
+    shown = range(0, len(names), step)
+    axis.set_xticks(shown, [names[k].removeprefix("layer ") for k in shown])
+    if names[-1] == "readout":
+        marked = [k for k in shown if k < len(names) - max(1, step // 2)] + [len(names) - 1]
+        axis.set_xticks(marked, [names[k].removeprefix("layer ") for k in marked])
+    axis.set_xlabel("layer")
+
+
+def fisher_section(comparison: Any, figure: list[str]) -> list[str]:
+    """Parts of the page, in HTML; none where no Fisher information was measured.
+
+    Parameters
+    ----------
+    comparison : Comparison
+    figure : list of str
+        The figure with its caption, where there is one.
+    """
+    summary = comparison.fisher
+    if summary is None:
+        return []
+    before, after = fisher_in_words(summary)
+    return [
+        "<h2>Fisher information</h2>",
+        *(f"<p>{text}</p>" for text in before),
+        _table(summary),
+        *figure,
+        *(f"<p>{text}</p>" for text in after),
+    ]
+
+
+def _table(summary: Any) -> str:
+    dimension = summary.effective_dimension
+    rows = {
+        "parameters p, readout included": str(summary.n_parameters),
+        "rank: directions that move a prediction": str(summary.rank),
+        "directions that hold 90 % of the trace": str(summary.directions(0.9)),
+        "trace": number(summary.trace),
+        "largest eigenvalue": number(summary.eigenvalues[0] if summary.rank else 0.0),
+        f"effective dimension (n = {summary.n}, γ = {summary.gamma:g})": number(dimension),
+        "squared Fisher–Rao norm θᵀGθ": number(summary.fisher_rao_norm),
+        "information length Σ √(θₗᵀGₗₗθₗ)": number(summary.information_length),
+        "Fisher–Rao length of the layer path": number(summary.path_length),
+        "Fisher–Rao chord, input to output": number(summary.path_chord),
+        "length / chord": number(summary.path_excess, 4),
+    }
+    cells = "".join(f"<tr><td>{name}</td><td>{value}</td></tr>" for name, value in rows.items())
+    head = "<thead><tr><th>of the trained network</th><th>value</th></tr></thead>"
+    return f"<table>{head}<tbody>{cells}</tbody></table>"
