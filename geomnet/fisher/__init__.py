@@ -7,6 +7,7 @@ from .kronecker import KroneckerFisher
 from .layer_path import layer_predictions
 from .mean_field import MeanField
 from .natural_gradient import NaturalGradientFit, natural_gradient
+from .parameter_metric import ParameterFisherMetric
 from .prediction import Predictions
 from .progress import Progress
 from .simulation import SimulatedSpectrum
@@ -19,6 +20,7 @@ __all__ = [
     "KroneckerFisher",
     "MeanField",
     "NaturalGradientFit",
+    "ParameterFisherMetric",
     "Predictions",
     "Progress",
     "SimulatedSpectrum",

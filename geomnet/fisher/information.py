@@ -112,7 +112,8 @@ class FisherInformation:
             raise InputError(
                 f"sample: has {self.sample.dim} columns, the network takes {self.model.dim}"
             )
-        self.network, self.likelihood, self.kind = network, likelihood, kind
+        self.network, self.readout = network, readout
+        self.likelihood, self.kind = likelihood, kind
         self.layers, self.n_draws = self.model.layers, n_draws
         self._rng = np.random.default_rng(0 if seed is None else seed)
         self._run()
