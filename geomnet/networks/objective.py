@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
@@ -9,13 +10,117 @@ import numpy as np
 from ..likelihoods import Likelihood
 from ..sample import Sample
 from .action import Action
+from .feedforward import FeedForward
 from .network import Network
 from .readout import Readout
 
-__all__ = ["Objective"]
+__all__ = ["FeedForwardObjective", "Objective", "TrainingObjective"]
 
 
-class Objective:
+class TrainingObjective(ABC):
+    """An objective of packed parameters on a sample, whole or on a batch of it.
+
+    Parameters
+    ----------
+    likelihood : Likelihood
+    sample : Sample
+    targets : ndarray
+        Checked by the likelihood.
+    weight_decay : float
+        Of the penalty.
+    """
+
+    action: Action | None = None
+
+    def __init__(
+        self, likelihood: Likelihood, sample: Sample, targets: np.ndarray, weight_decay: float
+    ) -> None:
+        self.likelihood, self.weight_decay = likelihood, weight_decay
+        self.points, self.weights, self.targets = sample.points, sample.weights, targets
+
+    @abstractmethod
+    def __call__(
+        self, parameters: np.ndarray, index: Any = slice(None)
+    ) -> tuple[float, np.ndarray]:
+        """Value and gradient, the task loss estimated on the data at `index`.
+
+        The mean over the batches of a partition is the objective itself: the loss of a random
+        batch is an unbiased estimate, penalty and energy are whole in every one.
+        """
+
+    @abstractmethod
+    def unpack(self, parameters: np.ndarray) -> tuple[np.ndarray, Readout | None]:
+        """θ as the network takes it, and its readout where it has one apart."""
+
+    @abstractmethod
+    def predict(self, parameters: np.ndarray) -> np.ndarray:
+        """Parameters z of the likelihood at every point, (n, C)."""
+
+    def task(self, z: np.ndarray, index: Any) -> tuple[float, np.ndarray]:
+        """Task loss of outputs z on the data at `index`, and its gradient in z."""
+        # n/|batch| makes a random batch an unbiased estimate of the weighted mean
+        share = self.weights[index]
+        share = share * (len(self.weights) / len(share))
+        targets = self.targets[index]
+        loss = float(share @ self.likelihood.negative_log_likelihood(z, targets))
+        return loss, share[:, None] * self.likelihood.residual(z, targets)
+
+    def loss(self, parameters: np.ndarray) -> float:
+        """Task loss: the mean, without penalty and energy."""
+        z = self.predict(parameters)
+        return float(self.weights @ self.likelihood.negative_log_likelihood(z, self.targets))
+
+    def energy(self, parameters: np.ndarray) -> float:
+        """Energy of the path through the layers; NaN without an action."""
+        return np.nan
+
+    def score(self, parameters: np.ndarray) -> float | None:
+        """Share of right predictions, where the likelihood has such."""
+        return self.likelihood.score(self.predict(parameters), self.targets)
+
+
+class FeedForwardObjective(TrainingObjective):
+    r"""The objective of the flat θ of a feed-forward network.
+
+    .. math:: J = \sum_iw_i(-\log p(y_i|z(θ, x_i))) + ½δ|θ|^2
+
+    Parameters
+    ----------
+    network : FeedForward
+    likelihood, sample, targets, weight_decay
+        As :class:`TrainingObjective` takes them.
+    """
+
+    def __init__(
+        self,
+        network: FeedForward,
+        likelihood: Likelihood,
+        sample: Sample,
+        targets: np.ndarray,
+        weight_decay: float,
+    ) -> None:
+        super().__init__(likelihood, sample, targets, weight_decay)
+        self.network = network
+
+    def __call__(
+        self, parameters: np.ndarray, index: Any = slice(None)
+    ) -> tuple[float, np.ndarray]:
+        """Value of J and its gradient."""
+        run = self.network.linearise(parameters, self.points[index])
+        loss, signal = self.task(run.output, index)
+        value = loss + 0.5 * self.weight_decay * float(parameters @ parameters)
+        return value, run.vjp(signal[:, None])[0] + self.weight_decay * parameters
+
+    def unpack(self, parameters: np.ndarray) -> tuple[np.ndarray, None]:
+        """Return θ, flat, and no readout."""
+        return parameters.copy(), None
+
+    def predict(self, parameters: np.ndarray) -> np.ndarray:
+        """Outputs at every point, (n, C)."""
+        return self.network(parameters, self.points)
+
+
+class Objective(TrainingObjective):
     r"""The objective J of packed parameters (θ, W, b) on a sample, with its gradient.
 
     .. math:: J = \sum_iw_i(-\log p(y_i|Wφ_L(x_i)+b)) + ½δ(h|θ|^2 + |W|^2) + λE(θ)
@@ -52,9 +157,8 @@ class Objective:
         weight: float = 0.0,
         train_readout: bool = True,
     ) -> None:
-        self.network, self.likelihood = network, likelihood
-        self.points, self.weights, self.targets = sample.points, sample.weights, targets
-        self.weight_decay, self.train_readout = weight_decay, train_readout
+        super().__init__(likelihood, sample, targets, weight_decay)
+        self.network, self.train_readout = network, train_readout
         self.action, self.weight = action, weight
         self._last: tuple[np.ndarray, float] | None = None
         self._cuts = np.cumsum([network.n_parameters, likelihood.n_parameters * network.dim])
@@ -79,20 +183,10 @@ class Objective:
     def __call__(
         self, parameters: np.ndarray, index: Any = slice(None)
     ) -> tuple[float, np.ndarray]:
-        """Value of J and its gradient, the task loss estimated on the data at `index`.
-
-        The mean over the batches of a partition is J itself: the loss of a random batch is an
-        unbiased estimate, penalty and energy are whole in every one.
-        """
+        """Value of J and its gradient."""
         theta, weight, bias = self._split(parameters)
-        # n/|batch| makes a random batch an unbiased estimate of the weighted mean
-        share = self.weights[index]
-        share = share * (len(self.weights) / len(share))
         states = self.network.states(theta, self.points[index])
-        z = states[-1] @ weight.T + bias
-        targets = self.targets[index]
-        loss = float(share @ self.likelihood.negative_log_likelihood(z, targets))
-        signal = share[:, None] * self.likelihood.residual(z, targets)
+        loss, signal = self.task(states[-1] @ weight.T + bias, index)
         to_theta, _ = self.network.vjp(theta, states, signal @ weight)
         decay, h = self.weight_decay, 1 / self.network.depth
         value = loss + 0.5 * decay * (h * np.sum(theta**2) + np.sum(weight**2))
@@ -118,11 +212,6 @@ class Objective:
         theta, weight, bias = self._split(parameters)
         return self.network(theta, self.points) @ weight.T + bias
 
-    def loss(self, parameters: np.ndarray) -> float:
-        """Task loss: the mean, without penalty and energy."""
-        z = self.predict(parameters)
-        return float(self.weights @ self.likelihood.negative_log_likelihood(z, self.targets))
-
     def energy(self, parameters: np.ndarray) -> float:
         """Energy E of the path through the layers; NaN without an action."""
         if self.action is None:
@@ -132,7 +221,3 @@ class Objective:
         if self._last is not None and np.array_equal(self._last[0], theta):
             return self._last[1]
         return self.action.value(theta)
-
-    def score(self, parameters: np.ndarray) -> float | None:
-        """Share of right predictions, where the likelihood has such."""
-        return self.likelihood.score(self.predict(parameters), self.targets)

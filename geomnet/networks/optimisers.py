@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +11,7 @@ from scipy.optimize import minimize
 from tqdm import tqdm
 
 from ..errors import DomainError, InputError
-from .objective import Objective
+from .objective import TrainingObjective
 
 __all__ = ["Record", "adam", "lbfgs"]
 
@@ -21,16 +22,16 @@ class Record:
 
     Attributes
     ----------
-    objective : Objective
-    evaluation : Objective or None
+    objective : TrainingObjective
+    evaluation : TrainingObjective or None
         On held-out data.
     losses, heldout_losses, energies : list of float
         The latter two empty without held-out data, and without an action.
     stopped_early : bool
     """
 
-    objective: Objective
-    evaluation: Objective | None = None
+    objective: TrainingObjective
+    evaluation: TrainingObjective | None = None
     losses: list[float] = field(default_factory=list)
     heldout_losses: list[float] = field(default_factory=list)
     energies: list[float] = field(default_factory=list)
@@ -57,9 +58,12 @@ def adam(
     batch_size: int,
     learning_rate: float,
     patience: int | None,
-    max_step_lipschitz: float | None,
+    limit: Callable[[np.ndarray], np.ndarray] | None,
 ) -> np.ndarray:
-    """Adam (Kingma & Ba 2015) on mini-batches, its rate falling to zero as a cosine."""
+    """Adam (Kingma & Ba 2015) on mini-batches, its rate falling to zero as a cosine.
+
+    After every epoch `limit` takes the parameters back to where they are allowed.
+    """
     objective = record.objective
     n = len(objective.points)
     batches = -(-n // batch_size)
@@ -71,13 +75,10 @@ def adam(
         for index in np.array_split(rng.permutation(n), batches):
             try:
                 _, gradient = objective(parameters, index)
-            except DomainError as error:
+            except InputError as error:
                 if not step:  # the fault of where it began, not of the rate
                     raise
-                raise DomainError(
-                    f"action: in epoch {epoch + 1} the layers left where its metric is defined "
-                    f"({error}); take a smaller learning_rate"
-                ) from error
+                raise _left(epoch, error) from error
             step += 1
             first = 0.9 * first + 0.1 * gradient
             second = 0.999 * second + 0.001 * gradient**2
@@ -85,13 +86,14 @@ def adam(
             parameters = parameters - rate * (first / (1 - 0.9**step)) / (
                 np.sqrt(second / (1 - 0.999**step)) + 1e-8
             )
-        if max_step_lipschitz is not None:
-            parameters = objective.limited(parameters, max_step_lipschitz)
-        record.note(parameters, bar)
+        if limit is not None:
+            parameters = limit(parameters)
+        try:
+            record.note(parameters, bar)
+        except InputError as error:
+            raise _left(epoch, error) from error
         if not np.isfinite(record.losses[-1]):
-            raise InputError(
-                f"learning_rate: training diverged in epoch {epoch + 1}; take a smaller one"
-            )
+            raise _left(epoch)
         if patience is not None:
             if record.heldout_losses[-1] < best[0]:
                 best, best_epoch = (record.heldout_losses[-1], parameters.copy()), epoch
@@ -99,6 +101,16 @@ def adam(
                 record.stopped_early = True
                 break
     return parameters if patience is None else best[1]
+
+
+def _left(epoch: int, error: InputError | None = None) -> InputError:
+    """Where the parameters got: out of the action's domain, or to where numbers overflow."""
+    if isinstance(error, DomainError):
+        return DomainError(
+            f"action: in epoch {epoch + 1} the layers left where its metric is defined "
+            f"({error}); take a smaller learning_rate"
+        )
+    return InputError(f"learning_rate: training diverged in epoch {epoch + 1}; take a smaller one")
 
 
 def lbfgs(parameters: np.ndarray, record: Record, *, epochs: int, **_: Any) -> np.ndarray:
@@ -110,9 +122,10 @@ def lbfgs(parameters: np.ndarray, record: Record, *, epochs: int, **_: Any) -> n
     def guarded(parameters: np.ndarray) -> tuple[float, np.ndarray]:
         try:
             return objective(parameters)
-        except DomainError:
+        except InputError:
             # The line search interpolates values: one above all those it may accept, but of
-            # their size, turns it back to where the metric is defined; infinity would not.
+            # their size, turns it back to where the metric is defined and no activation
+            # overflows; infinity would not.
             return wall, np.zeros_like(parameters)
 
     with tqdm(total=epochs, desc="training", disable=None, leave=False) as bar:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,9 @@ from ..likelihoods import Likelihood
 from ..sample import Sample
 from ..threads import blas_threads
 from .action import Action
+from .feedforward import FeedForward
 from .network import Network
-from .objective import Objective
+from .objective import FeedForwardObjective, Objective, TrainingObjective
 from .optimisers import Record, adam, lbfgs
 from .readout import Readout
 
@@ -30,8 +32,9 @@ class Fit:
 
     Attributes
     ----------
-    theta : ndarray, shape (L, p)
-    readout : Readout
+    theta : ndarray, shape (L, p), or (p,) of a FeedForward
+    readout : Readout or None
+        None of a FeedForward, whose last layer reads out.
     losses : ndarray
         Mean task loss after every epoch (Adam) or iteration (L-BFGS), without penalty and action.
     heldout_losses : ndarray
@@ -50,7 +53,7 @@ class Fit:
     """
 
     theta: np.ndarray
-    readout: Readout
+    readout: Any  # Readout | None would ask users of a Network to look for what they know is there
     losses: np.ndarray = field(repr=False)
     heldout_losses: np.ndarray = field(repr=False)
     train_accuracy: float | None
@@ -72,7 +75,7 @@ class Fit:
 
 
 def train(
-    network: Network,
+    network: Network | FeedForward,
     sample: Sample,
     likelihood: Likelihood,
     *,
@@ -98,11 +101,17 @@ def train(
 
     .. math:: \sum_iw_i(-\log p(y_i|Wφ_L(x_i)+b)) + ½δ(h|θ|^2 + |W|^2) + λE(θ).
 
-    The penalty weighs layers by their step h, so that it is the effort :math:`\int|θ_t|^2dt` of
-    the curve, whatever the depth. E, with an `action`, is the energy of the network's own path
-    from the identity to the map it learns, :math:`L\sum_l s(φ_l, φ_{l+1})` with the metric's
-    squared steps: the least action principle of Dong & Zhou (2019), among all networks that
-    solve the task the one of least complexity (length² ≤ energy, equal at constant speed).
+    for a ``Network``. The penalty weighs layers by their step h, so that it is the effort
+    :math:`\int|θ_t|^2dt` of the curve, whatever the depth. E, with an `action`, is the energy of
+    the network's own path from the identity to the map it learns,
+    :math:`L\sum_l s(φ_l, φ_{l+1})` with the metric's squared steps: the least action principle of
+    Dong & Zhou (2019), among all networks that solve the task the one of least complexity
+    (length² ≤ energy, equal at constant speed).
+
+    A ``FeedForward`` has one flat θ, its own last layer for a readout, and no path of maps of
+    one space; what is minimised is
+
+    .. math:: \sum_iw_i(-\log p(y_i|z(θ, x_i))) + ½δ|θ|^2.
 
     L-BFGS minimises exactly this. Adam estimates the task loss on mini-batches, and takes the
     energy whole at every step: a metric may couple all points of its sample, and the energy of
@@ -111,7 +120,7 @@ def train(
 
     Parameters
     ----------
-    network : Network
+    network : Network or FeedForward
     sample : Sample
         Its labels (or, without labels, its target) are what to predict.
     likelihood : Likelihood
@@ -136,9 +145,9 @@ def train(
     max_step_lipschitz : float, optional
         Keep every layer's step below this Lipschitz constant by scaling it down after every
         epoch (Adam). Below 1 the network is a diffeomorphism, whatever it learns (Behrmann et
-        al. 2019).
+        al. 2019). For a ``Network``.
     theta, readout : optional
-        Where to begin.
+        Where to begin; a ``FeedForward`` has no `readout`.
     train_readout : bool
         Where false, W and b stay as `readout` gives them. A readout that learns can grow where
         the states move little, and so save action; one held fixed leaves the work to the states.
@@ -146,6 +155,7 @@ def train(
         In which the path's energy is measured; its space observes the points of `sample`. It is
         held fixed: the readout inside a ``FisherRaoMetric`` does not follow the readout that is
         trained. Where they should be one, give it as `readout` too, with ``train_readout=False``.
+        For a ``Network``.
     weight : float, optional
         The λ above, at least zero; owed with `action`. Zero trains as without an action, number
         for number, and only records the energy.
@@ -181,10 +191,21 @@ def train(
     >>> paths = [network.curve(found.theta, sample) for found in (fit, least)]
     >>> paths[1].length(metric) < 0.5 * paths[0].length(metric), least.train_accuracy > 0.9
     (True, True)
+
+    A feed-forward network:
+
+    >>> network = gn.FeedForward((4, 8, 3), "relu")
+    >>> fit = gn.train(network, sample, gn.Categorical(3), weight_decay=1e-3)
+    >>> fit.theta.shape, fit.train_accuracy > 0.9
+    ((67,), True)
     """
     for name, value, kind in (("sample", sample, Sample), ("likelihood", likelihood, Likelihood)):
         if not isinstance(value, kind):
             raise InputError(f"{name}: expected a gn.{kind.__name__}, got {type(value).__name__}")
+    if not isinstance(network, (Network, FeedForward)):
+        raise InputError(
+            f"network: expected a gn.Network or gn.FeedForward, got {type(network).__name__}"
+        )
     if readout is not None and not isinstance(readout, Readout):
         raise InputError(f"readout: expected a gn.Readout, got {type(readout).__name__}")
     if readout is None and not train_readout:
@@ -207,43 +228,86 @@ def train(
         check_positive("max_step_lipschitz", max_step_lipschitz)
         if method != "adam":
             raise InputError("max_step_lipschitz: needs method 'adam'")
-    energy, weight = _action(network, sample, action, weight)
     rng = np.random.default_rng(seed)
-    start_theta = network.init(rng) if theta is None else theta
-    start_theta = check_array("theta", start_theta, shape=network.parameters_shape)
-    shape = (likelihood.n_parameters, network.dim)
-    if readout is None:
-        readout = Readout(rng.normal(size=shape) / np.sqrt(network.dim))
-    elif readout.weight.shape != shape:
-        raise InputError(f"readout: expected a weight of shape {shape}, got {readout!r}")
-    objective = Objective(
-        network,
-        likelihood,
-        sample,
-        _targets(sample, likelihood, targets),
-        weight_decay,
-        action=energy,
-        weight=weight,
-        train_readout=train_readout,
-    )
-    evaluation = None
-    if heldout is not None:
-        evaluation = Objective(
-            network, likelihood, heldout, _targets(heldout, likelihood, None, "heldout"), 0.0
+    objective: TrainingObjective
+    if isinstance(network, FeedForward):
+        _refuse(readout, train_readout, action, weight, max_step_lipschitz)
+        if likelihood.n_parameters != network.n_outputs:
+            raise InputError(
+                f"likelihood: {likelihood!r} takes {likelihood.n_parameters} parameters, the "
+                f"network gives {network.n_outputs}"
+            )
+        start = _start(network, theta, rng)
+        y = _targets(sample, likelihood, targets)
+        objective = FeedForwardObjective(network, likelihood, sample, y, weight_decay)
+    else:
+        energy, weight = _action(network, sample, action, weight)
+        begin = _start(network, theta, rng)
+        shape = (likelihood.n_parameters, network.dim)
+        if readout is None:
+            readout = Readout(rng.normal(size=shape) / np.sqrt(network.dim))
+        elif readout.weight.shape != shape:
+            raise InputError(f"readout: expected a weight of shape {shape}, got {readout!r}")
+        objective = Objective(
+            network,
+            likelihood,
+            sample,
+            _targets(sample, likelihood, targets),
+            weight_decay,
+            action=energy,
+            weight=weight,
+            train_readout=train_readout,
         )
+        start = objective.pack(begin, readout)
+    evaluation: TrainingObjective | None = None
+    if heldout is not None:
+        y = _targets(heldout, likelihood, None, "heldout")
+        if isinstance(network, FeedForward):
+            evaluation = FeedForwardObjective(network, likelihood, heldout, y, 0.0)
+        else:
+            evaluation = Objective(network, likelihood, heldout, y, 0.0)
     record = Record(objective, evaluation)
-    with blas_threads(batch_size if energy is None else max(batch_size, sample.n)):
+    limit = None
+    if max_step_lipschitz is not None and isinstance(objective, Objective):
+        limit = partial(objective.limited, bound=max_step_lipschitz)
+    with blas_threads(batch_size if objective.action is None else max(batch_size, sample.n)):
         parameters = (adam if method == "adam" else lbfgs)(
-            objective.pack(start_theta, readout),
+            start,
             record,
             rng=rng,
             epochs=epochs,
             batch_size=batch_size,
             learning_rate=learning_rate,
             patience=patience,
-            max_step_lipschitz=max_step_lipschitz,
+            limit=limit,
         )
         return _fit(parameters, record)
+
+
+def _refuse(
+    readout: Any, train_readout: bool, action: Any, weight: Any, max_step_lipschitz: Any
+) -> None:
+    """Say which arguments a feed-forward network has no use for."""
+    if readout is not None or not train_readout:
+        name = "readout" if readout is not None else "train_readout"
+        raise InputError(f"{name}: a FeedForward is read out by its last layer; leave it out")
+    if action is not None or weight is not None:
+        name = "action" if action is not None else "weight"
+        raise InputError(
+            f"{name}: the layers of a FeedForward are no path of maps of one space; leave it out, "
+            "or train a gn.Network"
+        )
+    if max_step_lipschitz is not None:
+        raise InputError(
+            "max_step_lipschitz: bounds the steps of a gn.Network; a FeedForward has none, leave "
+            "it out"
+        )
+
+
+def _start(network: Network | FeedForward, theta: Any, rng: np.random.Generator) -> np.ndarray:
+    """Parameters to begin with: those given, or drawn."""
+    theta = network.init(rng) if theta is None else theta
+    return check_array("theta", theta, shape=network.parameters_shape)
 
 
 def _action(
@@ -289,7 +353,7 @@ def _fit(parameters: np.ndarray, record: Record) -> Fit:
     objective, evaluation = record.objective, record.evaluation
     theta, readout = objective.unpack(parameters)
     energy = length = None
-    if objective.action is not None:
+    if isinstance(objective, Objective) and objective.action is not None:
         states = objective.network.states(theta, objective.action.points)
         squared = objective.action.metric.squared_step(states[:-1], states[1:])
         energy = float(len(squared) * squared.sum())
