@@ -39,6 +39,8 @@ class FisherData:
     sample : Sample
     likelihood : Likelihood
     kind : {"true", "mc", "empirical"}
+    targets : array_like or None
+        Instead of the sample's.
     rng : Generator
         Of the targets drawn.
     n_draws : int
@@ -54,12 +56,13 @@ class FisherData:
         sample: Sample,
         likelihood: Likelihood,
         kind: str,
+        targets: Any,
         rng: np.random.Generator,
         n_draws: int,
         memory: int,
     ) -> None:
         self.model, self.theta, self.sample, self.likelihood = model, theta, sample, likelihood
-        self.kind, self.n = kind, sample.n
+        self.kind, self.n, self._given = kind, sample.n, targets
         self._root = np.sqrt(sample.weights)[:, None, None]
         self._targets = None
         if kind == "empirical":
@@ -80,6 +83,14 @@ class FisherData:
         self._factors: dict[int, list[Factors]] = {}
         self.z = np.concatenate([self.linearised(i).output for i in range(count)])
         """Likelihood parameters of all data, (n, C)."""
+        with np.errstate(all="ignore"):
+            sizes = likelihood.fisher_product(self.z, np.ones_like(self.z)[:, None])[:, 0]
+        if not np.isfinite(sizes).all():
+            bad = int((~np.isfinite(sizes).all(axis=1)).sum())
+            raise InputError(
+                f"theta: the Fisher information of the outputs is not finite for {bad} of {self.n} "
+                f"points; the network's outputs are beyond what {likelihood} can hold"
+            )
         if kind == "mc":
             self._targets = np.stack([likelihood.draw(self.z, rng) for _ in range(n_draws)])
 
@@ -92,15 +103,20 @@ class FisherData:
     @cached_property
     def labels(self) -> np.ndarray:
         """Targets of the data, as the likelihood takes them."""
-        targets: Any = self.sample.labels
-        if targets is None:
-            targets = self.sample.target
-        if targets is None:
+        if self._given is not None:
+            return self.likelihood.check_targets(self._given, self.n)
+        labels, target = self.sample.labels, self.sample.target
+        if labels is None and target is None:
             raise InputError(
                 "sample: the empirical Fisher, losses and gradients need labels; make it with "
-                "gn.Sample(points, labels=labels), or take kind='true'"
+                "gn.Sample(points, labels=labels), give targets, or take kind='true'"
             )
-        return self.likelihood.check_targets(targets, self.n)
+        try:
+            return self.likelihood.check_targets(target if labels is None else labels, self.n)
+        except InputError:
+            if labels is None or target is None:
+                raise
+            return self.likelihood.check_targets(target, self.n)
 
     def linearised(self, index: int) -> LinearisedModel:
         """The network on a chunk, kept where there is memory."""

@@ -50,6 +50,8 @@ class FisherInformation:
         in its natural parameters the true Fisher is the generalised Gauss–Newton matrix too.
     seed : int or Generator, optional
         Of the targets drawn (mc) and of the probes of stochastic estimates; 0 by default.
+    targets : array_like, optional
+        Instead of the sample's labels, for the empirical Fisher and the loss.
     n_draws : int
         Targets drawn a datum (mc).
     memory_limit : int
@@ -96,6 +98,7 @@ class FisherInformation:
         kind: str = "true",
         seed: int | np.random.Generator | None = None,
         *,
+        targets: Any = None,
         n_draws: int = 1,
         memory_limit: int = 2 * 2**30,
     ) -> None:
@@ -106,8 +109,9 @@ class FisherInformation:
         check_choice("kind", kind, KINDS)
         n_draws = check_integer("n_draws", n_draws, least=1)
         self.memory_limit = check_integer("memory_limit", memory_limit, least=2**20)
-        self.model, self.theta = model_of(network, theta, readout)
-        self.sample = sample if isinstance(sample, Sample) else Sample(sample)
+        self.model, theta = model_of(network, theta, readout)
+        self.theta = theta.copy()
+        self.sample = _as_sample(sample)
         if self.model.dim not in (None, self.sample.dim):
             raise InputError(
                 f"sample: has {self.sample.dim} columns, the network takes {self.model.dim}"
@@ -115,7 +119,10 @@ class FisherInformation:
         self.network, self.readout = network, readout
         self.likelihood, self.kind = likelihood, kind
         self.layers, self.n_draws = self.model.layers, n_draws
-        self._rng = np.random.default_rng(0 if seed is None else seed)
+        if isinstance(seed, np.random.Generator):
+            seed = int(seed.integers(2**63))
+        self._seed = check_integer("seed", 0 if seed is None else seed, least=0)
+        self._targets = targets
         self._run()
 
     def _run(self) -> None:
@@ -126,7 +133,8 @@ class FisherInformation:
             self.sample,
             self.likelihood,
             self.kind,
-            self._rng,
+            self._targets,
+            self.generator(),
             self.n_draws,
             self.memory_limit,
         )
@@ -136,9 +144,13 @@ class FisherInformation:
         """The same at other parameters θ (p,), the readout's too, as ``fisher.theta`` has them."""
         found = copy(self)
         found.__dict__.pop("spectrum", None)
-        found.theta = check_array("theta", theta, shape=(self.n_parameters,))
+        found.theta = check_array("theta", theta, shape=(self.n_parameters,)).copy()
         found._run()
         return found
+
+    def generator(self) -> np.random.Generator:
+        """A generator of the seed, anew: what is drawn does not depend on what was drawn before."""
+        return np.random.default_rng(self._seed)
 
     @property
     def n_parameters(self) -> int:
@@ -266,9 +278,14 @@ class FisherInformation:
         if out is None:
             self._need(8 * p * p, f"the dense {p}×{p} matrix", "eigvalsh(k), matvec or blocks()")
             out = np.zeros((p, p))
-        elif out.shape != (p, p) or out.dtype != np.float64:
+        elif (
+            not isinstance(out, np.ndarray)
+            or (out.shape, out.dtype) != ((p, p), np.float64)
+            or not out.flags.writeable
+        ):
             raise InputError(
-                f"out: expected float64 of shape {(p, p)}, got {out.dtype} of {out.shape}"
+                f"out: expected a writeable float64 array of shape {(p, p)}, got "
+                f"{getattr(out, 'dtype', type(out).__name__)} of shape {np.shape(out)}"
             )
         else:
             out[...] = 0.0
@@ -457,3 +474,13 @@ class FisherInformation:
                 f"memory_limit: {what} takes {size} bytes ({size / 2**30:.3g} GiB), more than "
                 f"{self.memory_limit}; raise memory_limit, or take {instead}"
             )
+
+
+def _as_sample(sample: Any) -> Sample:
+    """A sample, of points if need be."""
+    if isinstance(sample, Sample):
+        return sample
+    try:
+        return Sample(sample)
+    except InputError as error:
+        raise InputError(f"sample: {error}") from None

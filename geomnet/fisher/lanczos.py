@@ -134,7 +134,7 @@ class _RitzSpace:
 
     def restart(self, k: int) -> np.ndarray:
         """Keep the leading vectors only; return the largest residuals, to go on with."""
-        keep = min(self.filled - 8, k + max(8, (self.filled - k) // 3))
+        keep = max(k, min(self.filled - 8, k + max(8, (self.filled - k) // 3)))
         kept = self._turn[:keep]
         self.basis[:keep] = kept @ self.basis[: self.filled]
         self.images[:keep] = kept @ self.images[: self.filled]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve, eigh
+from scipy.linalg import LinAlgError, cho_factor, cho_solve, eigh
 from scipy.sparse.linalg import LinearOperator, cg
 
 from ..errors import (
@@ -128,7 +128,8 @@ class Spectrum:
     def _to_parameters(self, values: np.ndarray, vectors: np.ndarray) -> np.ndarray:
         """Eigenvectors of G from those of K, Eᵀu/√λ; of zero eigenvalues, what completes them."""
         pulled = self.fisher.pull(np.ascontiguousarray(vectors.T)).T
-        if values[-1] > 1e-12 * values[0]:
+        # products of columns are off by ε·λ₁/λ; QR gives back what they lose
+        if values[-1] > 1e-3 * values[0]:
             return pulled / np.sqrt(values)
         return np.linalg.qr(pulled / np.sqrt(np.maximum(values, 1e-300)))[0]
 
@@ -145,7 +146,7 @@ class Spectrum:
             self._apply,
             self.side,
             k,
-            self.fisher._rng,
+            self.fisher.generator(),
             tolerance=1e-10 if vectors else 1e-7,
             memory=self.fisher.memory_limit // 4,
         )
@@ -167,11 +168,15 @@ class Spectrum:
             return Estimate(float(np.sum(np.log1p(self._values / damping))) + shift)
         small = self._method("auto", MIDDLE) != "lanczos"
         if method == "exact" or (method == "auto" and small):
-            upper, _ = self._cholesky(damping)[1]
+            try:
+                upper, _ = self._cholesky(damping)[1]
+            except InputError:  # δ is below the rounding of G: its eigenvalues are not
+                values = self.eigvalsh(None, "gram" if self.rows < self.p else "dense")
+                return Estimate(float(np.sum(np.log1p(values / damping))) + shift)
             found = 2 * float(np.sum(np.log(np.diag(upper)))) - len(upper) * np.log(damping)
             return Estimate(found + shift)
         forms = quadratic_forms(
-            self._apply, self.side, lambda x: np.log1p(x / damping), probes, self.fisher._rng
+            self._apply, self.side, lambda x: np.log1p(x / damping), probes, self.fisher.generator()
         )
         error = float(np.std(forms, ddof=1) / np.sqrt(probes))
         return Estimate(
@@ -186,7 +191,14 @@ class Spectrum:
             dual = self.rows < self.p
             matrix = self._matrix("gram" if dual else "dense")
             matrix[np.diag_indices_from(matrix)] += damping
-            self._factor = damping, dual, cho_factor(matrix, overwrite_a=True, check_finite=False)
+            try:
+                factor = cho_factor(matrix, overwrite_a=True, check_finite=False)
+            except LinAlgError:
+                raise InputError(
+                    f"damping: G + {damping:g} is singular to rounding; take it above 1e-14 times "
+                    f"the trace of G, {1e-14 * self.fisher.trace():.1g}"
+                ) from None
+            self._factor = damping, dual, factor
         return self._factor[1:]
 
     def solve(self, b: np.ndarray, damping: float, method: str, tolerance: float) -> np.ndarray:

@@ -146,8 +146,11 @@ class LinearisedProgram(LinearisedModel):
         if offset is not None:
             value += offset
         value, slope = step.activation.linearise(value)
-        if not np.isfinite(value).all():
-            bad = int((~np.isfinite(value).all(axis=1)).sum())
+        finite = np.isfinite(value)
+        if slope is not None:
+            finite &= np.isfinite(slope)
+        if not finite.all():
+            bad = int((~finite.all(axis=1)).sum())
             name = step.map.name if isinstance(step.map, AffineMap) else "the fixed features"
             raise InputError(
                 f"theta: the activations of {name} are not finite for {bad} of {len(value)} "

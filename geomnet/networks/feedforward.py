@@ -58,19 +58,18 @@ class FeedForward:
     skips: tuple[tuple[int, int, float], ...] = ()
 
     def __post_init__(self) -> None:
-        try:
-            widths = tuple(check_integer("widths", int(w), least=1) for w in self.widths)
-        except TypeError:
-            raise InputError(f"widths: expected a list of integers, got {self.widths!r}") from None
+        if not isinstance(self.widths, (Sequence, np.ndarray)) or isinstance(self.widths, str):
+            raise InputError(f"widths: expected a list of integers, got {self.widths!r}")
+        widths = tuple(check_integer("widths", w, least=1) for w in self.widths)
         if len(widths) < 2:
             raise InputError(f"widths: expected an input and an output at least, got {widths}")
         depth = len(widths) - 1
         activations = self.activations
         if isinstance(activations, str):
             activations = (*[activations] * (depth - 1), "identity")
-        biases = (self.biases,) * depth if isinstance(self.biases, bool) else tuple(self.biases)
+        biases = (self.biases,) * depth if isinstance(self.biases, bool) else self.biases
         for name, values in (("activations", activations), ("biases", biases)):
-            if len(values) != depth:
+            if not isinstance(values, Sequence) or len(values) != depth:
                 raise InputError(f"{name}: expected one for each of {depth} layers, got {values}")
         for name in activations:
             activation_named(name)
@@ -117,8 +116,8 @@ class FeedForward:
         >>> network(theta, [[3.0, 1.0]])
         array([[2.5]])
         """
-        if len(weights) == 0:
-            raise InputError("weights: expected at least one matrix, got none")
+        if not isinstance(weights, (Sequence, np.ndarray)) or len(weights) == 0:
+            raise InputError(f"weights: expected a list of at least one matrix, got {weights!r}")
         matrices = [check_array(f"weights[{i}]", w, ndim=2) for i, w in enumerate(weights)]
         offsets = [None] * len(matrices) if biases is None else list(biases)
         if len(offsets) != len(matrices):
@@ -138,8 +137,7 @@ class FeedForward:
                 parts.append(check_array(f"biases[{index}]", offset, shape=(len(matrix),)))
         widths = (matrices[0].shape[1], *(len(m) for m in matrices))
         has_bias = tuple(offset is not None for offset in offsets)
-        kinds = activation if isinstance(activation, str) else tuple(activation)
-        network = cls(widths, kinds, has_bias, skips or ())  # type: ignore[arg-type]
+        network = cls(widths, activation, has_bias, skips or ())  # type: ignore[arg-type]
         return network, np.concatenate(parts)
 
     @classmethod
@@ -172,13 +170,14 @@ class FeedForward:
 
         ``torch.nn.Sequential``, and modules whose forward adds residuals or calls activations as
         functions: what a module computes is read through hooks, and held against the module's own
-        output. It is not changed. Needs the extra ``torch``.
+        output. It is not changed. Needs the extra ``torch``. What is read are the module's own
+        outputs: of a classifier leave the softmax (or the sigmoid) out, it is the likelihood's.
 
         Parameters
         ----------
         module : torch.nn.Module
         example : array_like, optional
-            An input, where the module reshapes it first.
+            A batch of inputs, where the module reshapes them first.
 
         Raises
         ------
@@ -285,11 +284,13 @@ class FeedForward:
 
 def _skips(skips: Any, widths: tuple[int, ...]) -> tuple[tuple[int, int, float], ...]:
     """Skips as (layer, source, scale), in order, or what is wrong with them."""
+    if not isinstance(skips, (Mapping, Sequence)):
+        raise InputError(f"skips: expected a dict {{layer: scale}}, got {skips!r}")
     if isinstance(skips, Mapping):
         skips = [(k, *(s if isinstance(s, tuple) else (k, s))) for k, s in skips.items()]
     found = []
     for skip in skips:
-        if len(skip) != 3:
+        if not isinstance(skip, Sequence) or len(skip) != 3:
             raise InputError(f"skips: expected {{layer: scale}} or (source, scale), got {skip!r}")
         layer, source, scale = skip
         layer = check_integer("skips", layer, least=0)

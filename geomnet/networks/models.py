@@ -100,9 +100,10 @@ def model_of(network: Any, theta: Any, readout: Any = None) -> tuple[Model, np.n
         theta = check_array("theta", theta, shape=network.parameters_shape)
         model = _feed_forward(network, readout)
     elif isinstance(network, Network):
-        shape = network.parameters_shape
-        if np.shape(theta) == (network.n_parameters,):
-            theta = np.reshape(theta, shape)
+        shape: tuple[int, ...] = network.parameters_shape
+        theta = check_array("theta", theta)
+        if theta.ndim == 1:
+            shape = (network.n_parameters,)
         theta = check_array("theta", theta, shape=shape).reshape(-1)
         layers = network.field.affine_layers()
         model = (
@@ -325,13 +326,14 @@ class _LinearisedFunction(LinearisedModel):
         self, function: Callable[[Any, Any], Any], theta: np.ndarray, points: np.ndarray
     ) -> None:
         self.function, self.theta, self.points = function, theta, points
-        self._pull, output = autograd.make_vjp(function, 0)(theta, points)
         try:
+            self._pull, output = autograd.make_vjp(function, 0)(theta, points)
             output = np.asarray(output, dtype=np.float64)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError) as error:
             raise InputError(
-                "network: the function must return an array of numbers; write it in autograd.numpy"
-            ) from None
+                f"network: autograd cannot run the function of (theta, x) ({error}); write it in "
+                "autograd.numpy, from θ (p,) and points (n, d) to numbers (n, C)"
+            ) from error
         if output.ndim != 2 or len(output) != len(points):
             raise InputError(
                 f"network: for {len(points)} points the function must return shape "
