@@ -111,6 +111,43 @@ class AffineProgram:
                 found.append(isinstance(step.map, AffineMap) or found[step.source])
         return tuple(found)
 
+    @cached_property
+    def scales(self) -> dict[int, float]:
+        """Values that a single later ``Combine`` scales, and by how much.
+
+        They are scaled where they are computed, slopes too, which spares a pass over the data.
+        """
+        uses: dict[int, list[float | None]] = {}
+        for step in self.steps:
+            if isinstance(step, Combine):
+                for source, coefficient in zip(step.sources, step.coefficients):
+                    uses.setdefault(source, []).append(coefficient)
+            else:
+                uses.setdefault(step.source, []).append(None)
+        found = {}
+        for index, step in enumerate(self.steps, start=1):
+            if isinstance(step, Affine) and step.activation.name != "identity":
+                coefficients = uses.get(index, [None])
+                if len(coefficients) == 1 and coefficients[0] not in (None, 1.0):
+                    found[index] = coefficients[0]
+        return found
+
+    @cached_property
+    def scaled_steps(self) -> tuple[Affine | Combine, ...]:
+        """The steps, coefficients of values that are scaled already being one."""
+        return tuple(
+            Combine(
+                step.sources,
+                tuple(
+                    1.0 if source in self.scales else coefficient
+                    for source, coefficient in zip(step.sources, step.coefficients)
+                ),
+            )
+            if isinstance(step, Combine)
+            else step
+            for step in self.steps
+        )
+
     def run(self, theta: np.ndarray, points: np.ndarray) -> LinearisedProgram:
         """Run the program on points (n, d)."""
         return LinearisedProgram(self, theta, points)
@@ -127,11 +164,11 @@ class LinearisedProgram(LinearisedModel):
     def __init__(self, program: AffineProgram, theta: np.ndarray, points: np.ndarray) -> None:
         self.program, self.theta = program, theta
         self.values: list[np.ndarray] = [points]
-        """Values of the program, the input first, each (n, units)."""
+        """Values of the program, the input first, each (n, units), by ``program.scales``."""
         self.slopes: list[np.ndarray | None] = [None]
         self.matrices: list[np.ndarray | None] = [None]
         with np.errstate(all="ignore"):  # what overflows is named below
-            for step in program.steps:
+            for step in program.scaled_steps:
                 self._take(step)
         self.output = self.values[-1]
 
@@ -156,6 +193,10 @@ class LinearisedProgram(LinearisedModel):
                 f"theta: the activations of {name} are not finite for {bad} of {len(value)} "
                 "points; its weights or its inputs are too large"
             )
+        scale = self.program.scales.get(len(self.values))
+        if scale is not None and slope is not None:
+            value *= scale
+            slope *= scale
         self.values.append(value)
         self.slopes.append(slope)
         self.matrices.append(matrix)
@@ -164,7 +205,7 @@ class LinearisedProgram(LinearisedModel):
         """Change of the output along directions (k, p): (n, k, C)."""
         count, n = len(directions), len(self.values[0])
         changes: list[np.ndarray | None] = [None]
-        for index, step in enumerate(self.program.steps, start=1):
+        for index, step in enumerate(self.program.scaled_steps, start=1):
             if isinstance(step, Combine):
                 changes.append(_combine(changes, step))
                 continue
@@ -238,7 +279,7 @@ class LinearisedProgram(LinearisedModel):
                 backs[target], owned[target] = backs[target] + array, True
 
         for index in range(len(self.values) - 1, 0, -1):
-            step, back = self.program.steps[index - 1], backs[index]
+            step, back = self.program.scaled_steps[index - 1], backs[index]
             if back is None:
                 continue
             if isinstance(step, Combine):
