@@ -53,9 +53,9 @@ class FeedForward:
     """
 
     widths: tuple[int, ...]
-    activations: tuple[str, ...] = "tanh"  # type: ignore[assignment]
-    biases: tuple[bool, ...] = True  # type: ignore[assignment]
-    skips: tuple[tuple[int, int, float], ...] = ()
+    activations: Any = "tanh"
+    biases: Any = True
+    skips: Any = ()
 
     def __post_init__(self) -> None:
         if not isinstance(self.widths, (Sequence, np.ndarray)) or isinstance(self.widths, str):
@@ -137,7 +137,7 @@ class FeedForward:
                 parts.append(check_array(f"biases[{index}]", offset, shape=(len(matrix),)))
         widths = (matrices[0].shape[1], *(len(m) for m in matrices))
         has_bias = tuple(offset is not None for offset in offsets)
-        network = cls(widths, activation, has_bias, skips or ())  # type: ignore[arg-type]
+        network = cls(widths, activation, has_bias, skips or ())
         return network, np.concatenate(parts)
 
     @classmethod
