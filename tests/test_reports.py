@@ -128,6 +128,7 @@ TOP = {
     "certificate": dict,
     "network": (dict, type(None)),
     "least_action": (dict, type(None)),
+    "fisher": (dict, type(None)),
     "data": dict,
     "options": dict,
     "seconds": float,
@@ -149,6 +150,7 @@ def test_the_results_have_the_keys_and_types_promised(report):
     assert results["metrics"] == names
     assert results["paths"] == list(report.comparison.curves)
     assert ("network" in results["paths"]) == (results["network"] is not None)
+    assert (results["fisher"] is None) == (results["network"] is None)
     assert set(results["length"]) == set(results["paths"])
     for lengths in results["length"].values():
         check_types(lengths, dict.fromkeys(names, float))
@@ -335,6 +337,8 @@ def test_the_figures_are_those_of_the_comparison(report):
         expected.add("sensitivity.png")
     if len(report.results["runs"]) > 1:
         expected.add("seeds.png")
+    if report.results["fisher"] is not None:
+        expected.add("fisher.png")
     assert names == expected
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from .drawing import COLOURS, new_panels
 from .results import number
@@ -34,18 +35,21 @@ def draw_fisher(summary: Any) -> Figure:
     ranks = np.arange(1, len(values) + 1)
     spectrum.loglog(ranks, values, ".-" if len(values) <= 60 else "-", color=COLOUR, lw=1.8)
     few = summary.directions(0.9)
+    late = few**2 > len(values)  # in the right half of the panel: its words go below the curve
     spectrum.plot(few, values[few - 1], "o", ms=9, mfc="none", mec="#222222")
     spectrum.annotate(
-        f"90 % of the trace\nin the first {few}",
+        "90 % of the trace\nin the first" + f" {few}" * (few > 1),
         (few, values[few - 1]),
-        xytext=(-8, -8),
+        xytext=(-8, -8) if late else (6, 6),
         textcoords="offset points",
-        ha="right",
-        va="top",
+        ha="right" if late else "left",
+        va="top" if late else "bottom",
         fontsize=9,
     )
     # what lies below is many decades deep, and moves no prediction that anyone could see
-    spectrum.set_ylim(max(values[-1], 1e-8 * values[0]) / 2, 3 * values[0])
+    spectrum.set_ylim(max(values[-1], 1e-8 * values[0]) / 2, 9 * values[0])
+    spectrum.xaxis.set_major_formatter("{x:g}")
+    spectrum.xaxis.set_minor_formatter(NullFormatter())
     spectrum.set_xlabel("number of the eigenvalue")
     spectrum.set_title("eigenvalues", fontsize=11)
     for axis, heights, title in (
@@ -64,12 +68,10 @@ def _bars(axis: Any, heights: np.ndarray, names: tuple[str, ...]) -> None:
         for x, height in enumerate(heights):
             text = f"{100 * height / max(heights.sum(), 1e-300):.0f} %"
             axis.text(x, height, text, ha="center", va="bottom", fontsize=8)
-    step = -(-len(names) // MOST_TICKS)
-    shown = range(0, len(names), step)
-    axis.set_xticks(shown, [names[k].removeprefix("layer ") for k in shown])
-    if names[-1] == "readout":
-        marked = [k for k in shown if k < len(names) - max(1, step // 2)] + [len(names) - 1]
-        axis.set_xticks(marked, [names[k].removeprefix("layer ") for k in marked])
+    step, last = -(-len(names) // MOST_TICKS), len(names) - 1
+    shown = [*range(0, last - step + 1, step), last]
+    labels = {"readout": "out"}
+    axis.set_xticks(shown, [labels.get(names[k], names[k].removeprefix("layer ")) for k in shown])
     axis.set_xlabel("layer")
 
 
@@ -85,7 +87,7 @@ def fisher_section(comparison: Any, figure: list[str]) -> list[str]:
     summary = comparison.fisher
     if summary is None:
         return []
-    before, after = fisher_in_words(summary)
+    before, after = fisher_in_words(summary, ridged="fisher-rao" in comparison.geodesics)
     return [
         "<h2>Fisher information</h2>",
         *(f"<p>{text}</p>" for text in before),

@@ -48,7 +48,7 @@ CAPTIONS = {
         "Spectrum and layers of the Fisher information",
         "Left: the eigenvalues, largest first; a curve that falls early is a network whose "
         "predictions hang on few directions. Middle and right: what each layer adds to the trace "
-        "and to the information length.",
+        "and to the information length; out is the readout.",
     ),
 }
 

@@ -79,12 +79,14 @@ def certificate_in_words(geo: Any, lower_bound: float | None = None) -> str:
     return "".join(words)
 
 
-def fisher_in_words(summary: Any) -> tuple[list[str], list[str]]:
+def fisher_in_words(summary: Any, ridged: bool) -> tuple[list[str], list[str]]:
     """Paragraphs on a network's Fisher information, those before its table and those after.
 
     Parameters
     ----------
     summary : FisherSummary
+    ridged : bool
+        Whether Fisher–Rao lengths with a ridge are on the page too.
     """
     before = [
         "How firmly do the data hold the trained network's parameters? The Fisher information G "
@@ -93,7 +95,7 @@ def fisher_in_words(summary: Any) -> tuple[list[str], list[str]]:
         "that the predictions feel; along those of small ones the parameters can move, and the "
         "network says the same. "
         f"Of all {summary.n_parameters} directions {summary.rank} move some prediction at all, "
-        f"and {summary.directions(0.9)} hold 90 % of the trace."
+        f"and 90 % of the trace lies in {summary.directions(0.9)}."
     ]
     if summary.spectrum_n < summary.n:
         before.append(
@@ -116,7 +118,11 @@ def fisher_in_words(summary: Any) -> tuple[list[str], list[str]]:
             f", {number(summary.path_excess, 4)} times the distance {number(summary.path_chord)} "
             "of its ends, which is the least any path could have"
         )
-    after.append(path + ". (The Fisher–Rao lengths above are a little longer by their ridge.)")
+    if ridged:
+        path += (
+            ". Fisher–Rao lengths in the tables above have a ridge besides, and are longer by it"
+        )
+    after.append(path + ".")
     return before, after
 
 
