@@ -89,7 +89,7 @@ class _GELUTanh(Activation):
         return 0.5 * u * (1 + anp.tanh(self.root * (u + self.cubic * u**3)))
 
     def linearise(self, u: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-        squared = u * u
+        squared = np.minimum(u * u, 1e30)  # beyond, tanh is ±1, and 0·∞ is no slope
         t = np.tanh(self.root * u * (1 + self.cubic * squared))
         bend = 0.5 * u * (1 - t * t) * self.root * (1 + 3 * self.cubic * squared)
         return 0.5 * u * (1 + t), 0.5 * (1 + t) + bend
