@@ -100,7 +100,8 @@ def fisher_in_words(summary: Any, ridged: bool) -> tuple[list[str], list[str]]:
     if summary.spectrum_n < summary.n:
         before.append(
             f"Eigenvalues, rank and effective dimension are of {summary.spectrum_n} of the "
-            f"{summary.n} data, drawn at random, which keeps the matrix small; all else is of all data."
+            f"{summary.n} data, drawn at random, which keeps the matrix small; all else is of all "
+            "data."
         )
     after = [
         _effective_dimension_in_words(summary),
