@@ -1,0 +1,84 @@
+"""The study of label noise at full size: 35 networks of 14 026 parameters, trained and measured.
+
+``python benchmarks/label_noise.py`` trains on 600 digits with seven shares of random labels and
+five seeds, writes ``results/label_noise.json`` and draws ``docs/_static/label_noise.png``;
+``--draw`` draws the figure of the kept results again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from typing import Any
+
+from common import RESULTS, ROOT, busy_share, environment, print_table, run_with_threads, write_json
+
+FIGURE = ROOT / "docs" / "_static" / "label_noise.png"
+REFERENCE = {0.0: 1.19, 0.2: 1.78, 0.5: 2.20, 1.0: 2.49}
+"""Length over chord that an independent implementation found, with a constant learning rate."""
+
+
+def study_of(kept: dict[str, Any]) -> Any:
+    """The study of kept results, without the networks."""
+    import numpy as np
+
+    from geomnet.studies.label_noise_result import MEASURES, WORDS, LabelNoiseStudy
+
+    found = kept["study"]
+    names = ("noises", "seeds", *(name for name in MEASURES if name != "excesses"))
+    return LabelNoiseStudy(
+        **{name: np.array(found[name], dtype=float) for name in names},
+        **{name: found[name] for name in WORDS},
+        thetas=np.zeros((len(found["noises"]), len(found["seeds"]), 0)),
+        problems=tuple(found["problems"]),
+    )
+
+
+def main() -> None:
+    """Train, measure, write, draw."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--draw", action="store_true", help="only draw the kept results")
+    if not parser.parse_args().draw:
+        run_with_threads(1)
+        busy = busy_share()
+        from geomnet.studies.label_noise import label_noise_study
+
+        begin = time.perf_counter()
+        study = label_noise_study()
+        seconds = round(time.perf_counter() - begin, 1)
+        where = {**environment(), "threads": 1, "busy_before": busy}
+        write_json(
+            "label_noise.json",
+            {"environment": where, "seconds": seconds, "study": study.as_dict()},
+        )
+    kept = json.loads((RESULTS / "label_noise.json").read_text(encoding="utf-8"))
+    study = study_of(kept)
+    print(study, f"\n\n{kept['seconds']} s\n")
+    print_table(
+        ["noise", "length/chord", "reference", "ratio"],
+        [
+            [
+                f"{noise:g}",
+                *(f"{x:.3f}" for x in (excess, REFERENCE[noise], excess / REFERENCE[noise])),
+            ]
+            for noise, excess in zip(study.noises, study.mean("excesses"))
+            if noise in REFERENCE
+        ],
+    )
+    print()
+    print_table(
+        ["rank correlation with test accuracy", "over all", "within a noise"],
+        [
+            [name, *(f"{value:.2f}" for value in pair)]
+            for name, pair in study.correlations().items()
+        ],
+    )
+    from geomnet.reports.label_noise import draw_label_noise
+
+    draw_label_noise(study).savefig(FIGURE, dpi=130, metadata={"Software": None})
+    print(f"\nwrote {FIGURE.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    main()
