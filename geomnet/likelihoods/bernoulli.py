@@ -7,6 +7,7 @@ from typing import Any
 
 import autograd.numpy as anp
 import numpy as np
+from scipy.special import expit
 
 from ..errors import InputError, check_integer
 from .base import Likelihood, SquaredDistance
@@ -135,8 +136,8 @@ class Bernoulli(Likelihood):
         return np.sum(np.logaddexp(0, z) - y * z, axis=-1)
 
     def residual(self, z: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Return p − y."""
-        return 0.5 * (1 + np.tanh(z / 2)) - y
+        """Return p − y, as (1 − y)p − y(1 − p): p near y loses no digits."""
+        return (1 - y) * expit(z) - y * expit(-np.asarray(z))
 
     def check_targets(self, y: Any, n: int) -> np.ndarray:
         """Zeros and ones, shape (n, dim); (n,) is taken for one coin."""

@@ -206,11 +206,10 @@ class Categorical(Likelihood):
         return -np.take_along_axis(log_softmax(z, axis=-1), y[..., None], axis=-1)[..., 0]
 
     def residual(self, z: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Return p − one-hot(y)."""
-        p = softmax(z, axis=-1)
-        np.put_along_axis(
-            p, y[..., None], np.take_along_axis(p, y[..., None], axis=-1) - 1, axis=-1
-        )
+        """Return p − one-hot(y); p_y − 1 is minus the sum of the others, which loses no digits."""
+        p, place = softmax(z, axis=-1), y[..., None]
+        np.put_along_axis(p, place, 0.0, axis=-1)
+        np.put_along_axis(p, place, -p.sum(axis=-1, keepdims=True), axis=-1)
         return p
 
     def check_targets(self, y: Any, n: int) -> np.ndarray:
