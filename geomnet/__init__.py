@@ -112,10 +112,18 @@ if TYPE_CHECKING:
         train,
     )
     from .path_energy import PathEnergy
-    from .reports import draw_least_action, write_report
+    from .reports import draw_label_noise, draw_least_action, write_report
     from .sample import Sample
     from .space import ChartSpace, FunctionSpace
-    from .studies import Comparison, LeastActionPath, compare, least_action_path
+    from .studies import (
+        Comparison,
+        LabelNoiseStudy,
+        LeastActionPath,
+        compare,
+        label_noise_study,
+        least_action_path,
+        noisy_labels,
+    )
     from .versions import show_versions
 
 _HOMES = {
@@ -215,10 +223,18 @@ _HOMES = {
         "train",
     ),
     "path_energy": ("PathEnergy",),
-    "reports": ("draw_least_action", "write_report"),
+    "reports": ("draw_label_noise", "draw_least_action", "write_report"),
     "sample": ("Sample",),
     "space": ("ChartSpace", "FunctionSpace"),
-    "studies": ("Comparison", "LeastActionPath", "compare", "least_action_path"),
+    "studies": (
+        "Comparison",
+        "LabelNoiseStudy",
+        "LeastActionPath",
+        "compare",
+        "label_noise_study",
+        "least_action_path",
+        "noisy_labels",
+    ),
     "versions": ("show_versions",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
