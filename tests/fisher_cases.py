@@ -224,6 +224,19 @@ CASES = {**FEED_FORWARD, **NETWORKS, "function_of_theta": function_case()}
 each_case = pytest.mark.parametrize("case", [pytest.param(c, id=n) for n, c in CASES.items()])
 each_kind = pytest.mark.parametrize("kind", KINDS)
 
+# the targets of mc and empirical go another way through the likelihood and the output only
+_ALL_KINDS = [*LIKELIHOODS, *(f"rk4_{name}" for name in LIKELIHOODS), "residual", "some_biases",
+              "few_parameters", "readout", "features_midpoint", "function_rk4",
+              "function_of_theta"]  # fmt: skip
+each_case_and_kind = pytest.mark.parametrize(
+    ("case", "kind"),
+    [
+        pytest.param(case, kind, id=f"{name}-{kind}")
+        for name, case in CASES.items()
+        for kind in (KINDS if name in _ALL_KINDS else KINDS[:1])
+    ],
+)
+
 
 def close(found, expected, digits=1e-12, scale=None):
     """Whether arrays agree to so many digits of the largest entry, or of another scale."""

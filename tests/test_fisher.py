@@ -6,7 +6,7 @@ import fisher_oracles
 import numpy as np
 import oracles
 import pytest
-from fisher_cases import CASES, FEED_FORWARD, close, each_case, each_kind
+from fisher_cases import CASES, FEED_FORWARD, close, each_case, each_case_and_kind, each_kind
 
 import geomnet as gn
 
@@ -20,14 +20,12 @@ def directions(case, count):
 # -- the matrix -------------------------------------------------------------------------------
 
 
-@each_kind
-@each_case
+@each_case_and_kind
 def test_dense(case, kind):
     close(case.fisher(kind).dense(), case.matrix(kind))
 
 
-@each_kind
-@each_case
+@each_case_and_kind
 def test_products(case, kind):
     fisher, v = case.fisher(kind), directions(case, 3)
     expected = case.matrix(kind) @ v
@@ -41,8 +39,7 @@ def test_products(case, kind):
     close(operator @ v[:, :1], expected[:, :1])
 
 
-@each_kind
-@each_case
+@each_case_and_kind
 def test_parts_of_the_matrix(case, kind):
     fisher, expected = case.fisher(kind), case.matrix(kind)
     parts = [case.layer(index) for index in range(len(case.sizes))]
@@ -59,8 +56,7 @@ def test_parts_of_the_matrix(case, kind):
         close(block, expected[part, part], scale=np.abs(expected).max())
 
 
-@each_kind
-@each_case
+@each_case_and_kind
 def test_lengths(case, kind):
     fisher, expected = case.fisher(kind), case.matrix(kind)
     v, theta = directions(case, 1)[:, 0], case.parameters
@@ -74,8 +70,7 @@ def test_lengths(case, kind):
     close(fisher.information_length(), np.sqrt(np.maximum(squares, 0)).sum(), 1e-10)
 
 
-@each_kind
-@each_case
+@each_case_and_kind
 def test_dual_gram(case, kind):
     fisher = case.fisher(kind)
     gram, p = fisher.dual_gram(), fisher.n_parameters
@@ -88,8 +83,7 @@ def test_dual_gram(case, kind):
     assert fisher.rank_bound == min(p, len(gram))
 
 
-@each_kind
-@each_case
+@each_case_and_kind
 def test_whitened_predictions(case, kind):
     fisher, v = case.fisher(kind), directions(case, 3)
     moved = fisher.push(np.ascontiguousarray(v.T))
@@ -101,8 +95,7 @@ def test_whitened_predictions(case, kind):
 
 
 @pytest.mark.parametrize("method", METHODS)
-@each_kind
-@each_case
+@each_case_and_kind
 def test_eigenvalues(case, kind, method):
     expected = np.linalg.eigvalsh(case.matrix(kind))[::-1]
     fisher, p = case.fisher(kind), len(expected)
@@ -126,8 +119,7 @@ def test_eigenvalues_without_a_method(case):
 
 
 @pytest.mark.parametrize("method", METHODS)
-@each_kind
-@each_case
+@each_case_and_kind
 def test_eigenvectors(case, kind, method):
     expected = case.matrix(kind)
     largest = np.linalg.eigvalsh(expected)[::-1]
@@ -144,8 +136,7 @@ def test_eigenvectors(case, kind, method):
 # -- other ways to the same numbers -----------------------------------------------------------
 
 
-@each_kind
-@each_case
+@each_case_and_kind
 def test_factors_and_autograd_agree(case, kind):
     """The network as a function goes through its Jacobian, one datum after the other."""
     fisher = case.fisher(kind)
@@ -165,8 +156,7 @@ def test_factors_and_autograd_agree(case, kind):
     close(other.dual_gram(), fisher.dual_gram())
 
 
-@each_kind
-@each_case
+@each_case_and_kind
 def test_cut_into_chunks(case, kind, monkeypatch):
     """Two data a chunk: 2, 2 and 1."""
     monkeypatch.setattr("geomnet.fisher.data.CACHE", 1)
@@ -188,15 +178,15 @@ def test_cut_into_chunks(case, kind, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "network", [gn.FeedForward((12, 20, 20, 5), "gelu", skips={1: 0.5}),
-                gn.Network(gn.TanhField(12, 8), 2, gn.RK4())], ids=["feed_forward", "network"],
+    "network", [gn.FeedForward((8, 20, 20, 5), "gelu", skips={1: 0.5}),
+                gn.Network(gn.TanhField(8, 6), 2, gn.Midpoint())], ids=["feed_forward", "network"],
 )  # fmt: skip
 @each_kind
 def test_little_memory(network, kind):
     """A mebibyte cuts the data, and is too little to keep what was computed."""
     rng = np.random.default_rng(0)
-    sample = gn.Sample(rng.normal(size=(150, 12)), labels=rng.integers(0, 5, 150))
-    readout = gn.Readout(rng.normal(size=(5, 12))) if isinstance(network, gn.Network) else None
+    sample = gn.Sample(rng.normal(size=(150, 8)), labels=rng.integers(0, 5, 150))
+    readout = gn.Readout(rng.normal(size=(5, 8))) if isinstance(network, gn.Network) else None
     theta = network.init(seed=1)
 
     def new(**options):

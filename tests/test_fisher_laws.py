@@ -7,7 +7,16 @@ import fisher_oracles
 import numpy as np
 import oracles
 import pytest
-from fisher_cases import CASES, KINDS, LIKELIHOODS, POINTS, WEIGHTS, close, each_case, each_kind
+from fisher_cases import (
+    CASES,
+    KINDS,
+    LIKELIHOODS,
+    POINTS,
+    WEIGHTS,
+    close,
+    each_case,
+    each_case_and_kind,
+)
 from sklearn.datasets import load_digits
 
 import geomnet as gn
@@ -49,8 +58,7 @@ def test_reference_numbers_of_a_hundred_digits():
 # -- sums and squares -------------------------------------------------------------------------
 
 
-@each_kind
-@each_case
+@each_case_and_kind
 def test_positive_and_added_up(case, kind):
     fisher = case.fisher(kind)
     dense, values = fisher.dense(), np.linalg.eigvalsh(fisher.dense())
@@ -312,6 +320,19 @@ def test_saturated_coins(z):
     expected = np.array([[4.0, 2.0], [2.0, 1.0]]) * decay / (1 + decay) ** 2
     np.testing.assert_allclose(fisher.dense(), expected, rtol=1e-13)
     np.testing.assert_allclose(fisher.matvec([1.0, 0.0]), expected[0], rtol=1e-13)
+
+
+@pytest.mark.parametrize("margin", [1.0, 50.0, 300.0])
+def test_saturated_scores(margin):
+    """A confident, right prediction leaves p − y small, not zero."""
+    network, theta = gn.FeedForward.from_arrays([[[0.0], [0.0]]], [[margin, 0.0]])
+    sample = gn.Sample([[1.0]], labels=np.array([0]))
+    fisher = gn.FisherInformation(network, theta, sample, gn.Categorical(2), kind="empirical")
+    coin, logit = gn.FeedForward.from_arrays([[[0.0]]], [[-margin]])
+    other = gn.FisherInformation(coin, logit, sample, gn.Bernoulli(), kind="empirical")
+    wrong = np.exp(-margin) / (1 + np.exp(-margin))
+    np.testing.assert_allclose(fisher.diag(), np.full(4, wrong**2), rtol=1e-13)
+    np.testing.assert_allclose(other.diag(), np.full(2, wrong**2), rtol=1e-13)
 
 
 def test_one_parameter_and_one_datum():
