@@ -10,7 +10,8 @@ import numpy as np
 from scipy.sparse.linalg import LinearOperator
 
 from ..errors import InputError, check_array, check_choice, check_integer, check_positive
-from ..likelihoods import Likelihood
+from ..likelihoods import Bernoulli, Categorical, Likelihood
+from ..networks import FeedForward
 from ..networks.models import model_of
 from ..sample import Sample
 from .data import KINDS, FisherData
@@ -109,6 +110,7 @@ class FisherInformation:
         check_choice("kind", kind, KINDS)
         n_draws = check_integer("n_draws", n_draws, least=1)
         self.memory_limit = check_integer("memory_limit", memory_limit, least=2**20)
+        _check_logits(network, likelihood, readout)
         self.model, theta = model_of(network, theta, readout)
         self.theta = theta.copy()
         self.sample = _as_sample(sample)
@@ -178,15 +180,12 @@ class FisherInformation:
     def matvec(self, v: Any) -> np.ndarray:
         """Product Gv with a vector (p,): one pass forward and one back."""
         v = check_array("v", v, shape=(self.n_parameters,))
-        return self._products(v[None])[0]
+        return self.products(v[None])[0]
 
     def matmat(self, vectors: Any) -> np.ndarray:
-        """Products with the columns of a matrix (p, k), all in one pass."""
+        """Products with the columns of a matrix (p, k), as many in one pass as memory allows."""
         vectors = check_array("vectors", vectors, shape=(self.n_parameters, None))
-        found = np.empty_like(vectors)
-        for part in self._batches(vectors.shape[1]):
-            found[:, part] = self._products(np.ascontiguousarray(vectors[:, part].T)).T
-        return found
+        return np.ascontiguousarray(self.products(np.ascontiguousarray(vectors.T)).T)
 
     def linear_operator(self) -> LinearOperator:
         """G as an operator of ``scipy.sparse.linalg``."""
@@ -207,30 +206,34 @@ class FisherInformation:
         size = max(1, self.memory_limit // 8 // max(1, each))
         return [slice(k, min(k + size, count)) for k in range(0, count, size)]
 
-    def _products(self, directions: np.ndarray) -> np.ndarray:
-        """Products with rows (k, p)."""
+    def products(self, directions: np.ndarray) -> np.ndarray:
+        """Products with the rows of a matrix (k, p): (k, p)."""
         found = np.zeros_like(directions)
-        for _, index in self._data.chunks():
-            chunk = self._data.linearised(index)
-            found += chunk.vjp(self._data.weighted_product(index, chunk.jvp(directions)))
+        for batch in self._batches(len(directions)):
+            for _, index in self._data.chunks():
+                chunk = self._data.linearised(index)
+                moved = self._data.weighted_product(index, chunk.jvp(directions[batch]))
+                found[batch] += chunk.vjp(moved)
         return found
 
     def push(self, directions: np.ndarray) -> np.ndarray:
         """Changes √w·RJv of the whitened predictions along directions (k, p): (k, n·q)."""
         found = np.empty((len(directions), self._data.n, self._data.q))
-        for part, index in self._data.chunks():
-            moved = self._data.linearised(index).jvp(directions)
-            rows = self._data.covectors(index)
-            found[:, part] = np.moveaxis(moved @ np.swapaxes(rows, 1, 2), 1, 0)
+        for batch in self._batches(len(directions)):
+            for part, index in self._data.chunks():
+                moved = self._data.linearised(index).jvp(directions[batch])
+                rows = self._data.covectors(index)
+                found[batch, part] = np.moveaxis(moved @ np.swapaxes(rows, 1, 2), 1, 0)
         return found.reshape(len(directions), -1)
 
     def pull(self, scores: np.ndarray) -> np.ndarray:
         """The adjoint of :meth:`push`: from (k, n·q) to (k, p)."""
         scores = scores.reshape(len(scores), self._data.n, self._data.q)
         found = np.zeros((len(scores), self.n_parameters))
-        for part, index in self._data.chunks():
-            covectors = np.moveaxis(scores[:, part], 0, 1) @ self._data.covectors(index)
-            found += self._data.linearised(index).vjp(covectors)
+        for batch in self._batches(len(scores)):
+            for part, index in self._data.chunks():
+                covectors = np.moveaxis(scores[batch, part], 0, 1) @ self._data.covectors(index)
+                found[batch] += self._data.linearised(index).vjp(covectors)
         return found
 
     def loss(self) -> float:
@@ -474,6 +477,16 @@ class FisherInformation:
                 f"memory_limit: {what} takes {size} bytes ({size / 2**30:.3g} GiB), more than "
                 f"{self.memory_limit}; raise memory_limit, or take {instead}"
             )
+
+
+def _check_logits(network: Any, likelihood: Likelihood, readout: Any) -> None:
+    """Raise where what a likelihood would take for logits are probabilities."""
+    ends = isinstance(network, FeedForward) and network.activations[-1] == "logistic"
+    if ends and readout is None and isinstance(likelihood, (Bernoulli, Categorical)):
+        raise InputError(
+            f"network: ends in a logistic function, and {likelihood} takes logits; leave it out, "
+            "as from_torch(module[:-1]) does, or give the last layer the activation 'identity'"
+        )
 
 
 def _as_sample(sample: Any) -> Sample:

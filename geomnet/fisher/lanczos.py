@@ -128,7 +128,8 @@ class _RitzSpace:
         leading = self._turn[:k]
         vectors = leading @ self.basis[: self.filled]
         residual = leading @ self.images[: self.filled] - self._values[:k, None] * vectors
-        errors = np.linalg.norm(residual, axis=1)
+        scale = max(float(self._values[0]), 1e-300)
+        errors = np.linalg.norm(residual / scale, axis=1) * scale
         self._residuals = residual[np.argsort(errors)[: -1 - WIDTH : -1]]
         return self._values[:k], vectors, float(errors.max())
 
@@ -148,6 +149,7 @@ def _orthonormal(rows: np.ndarray, basis: np.ndarray) -> np.ndarray:
     """Orthonormal rows of what is orthogonal to a basis, without what is dependent."""
     found: list[np.ndarray] = []
     for row in rows:
+        row = row / max(float(np.abs(row).max()), 1e-300)  # squares of small ones underflow
         size = np.linalg.norm(row)
         for _ in range(2):
             row = row - (row @ basis.T) @ basis
@@ -211,7 +213,10 @@ def quadratic_forms(
         spread = float(np.std(forms)) / np.sqrt(probes)
         if change <= max(tolerance * spread, 1e-6 * float(np.abs(forms).mean())):
             return forms
-        if (beside[:, step] <= 1e-12 * diagonal[:, 0]).any():
-            return forms  # a Krylov space is exhausted: its quadrature is exact
-        current = moved / beside[:, step, None]
+        # where a Krylov space is exhausted its quadrature is exact, and zeros leave it so
+        ended = beside[:, step] <= 1e-12 * diagonal[:, 0]
+        if ended.all():
+            return forms
+        beside[ended, step] = 0.0
+        current = moved / np.where(ended, np.inf, beside[:, step])[:, None]
     return forms

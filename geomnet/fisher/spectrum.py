@@ -112,6 +112,7 @@ class Spectrum:
         k = check_integer("k", k, least=1)
         if k > self.side:
             raise InputError(f"k: the rank of G is at most {self.side}, {k} were asked for")
+        self.fisher._need(8 * self.p * k, f"{k} eigenvectors of {self.p} entries", "a smaller k")
         method = self._method(method, SMALL if 10 * k < self.side else MIDDLE)
         if method == "lanczos":
             values, found = self._krylov(k, vectors=True)
@@ -136,12 +137,13 @@ class Spectrum:
     def _apply(self, block: np.ndarray) -> np.ndarray:
         """Products of the smaller matrix with rows (k, side)."""
         fisher = self.fisher
-        parts = fisher._batches(len(block))
         if self.p <= self.rows:
-            return np.concatenate([fisher._products(block[part]) for part in parts])
-        return np.concatenate([fisher.push(fisher.pull(block[part])) for part in parts])
+            return fisher.products(block)
+        return fisher.push(fisher.pull(block))
 
     def _krylov(self, k: int, vectors: bool) -> tuple[np.ndarray, np.ndarray | None]:
+        basis = 16 * self.side * min(self.side, k + 40)
+        self.fisher._need(basis, f"a Krylov basis for {k} eigenvalues", "a smaller k")
         values, rows = largest_eigenpairs(
             self._apply,
             self.side,

@@ -277,7 +277,8 @@ class FeedForward:
 
     def __repr__(self) -> str:
         widths = "-".join(map(str, self.widths))
-        hidden = dict.fromkeys(self.activations[:-1] or self.activations)
+        last = self.activations[-1:] if self.activations[-1] != "identity" else ()
+        hidden = dict.fromkeys((*self.activations[:-1], *last) or self.activations)
         skips = f", skips={len(self.skips)}" if self.skips else ""
         return f"FeedForward({widths}, {'/'.join(hidden)}{skips})"
 

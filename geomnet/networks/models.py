@@ -25,7 +25,7 @@ from .linearised import LinearisedModel
 from .network import Network
 from .readout import Readout
 
-__all__ = ["LayerPart", "Model", "model_of"]
+__all__ = ["LayerPart", "Model", "ProgramModel", "model_of"]
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def model_of(network: Any, theta: Any, readout: Any = None) -> tuple[Model, np.n
     return model, theta
 
 
-class _ProgramModel(Model):
+class ProgramModel(Model):
     """A program of affine maps."""
 
     def __init__(
@@ -178,7 +178,7 @@ def _feed_forward(network: FeedForward, readout: Readout | None) -> Model:
     steps = list(network.program.steps)
     layers = [LayerPart(f"layer {m.layer}", m.start, m.stop) for m in network.maps]
     outputs = _with_readout(steps, layers, network.n_outputs, readout)
-    return _ProgramModel(AffineProgram(tuple(steps)), layers, network.dim, outputs)
+    return ProgramModel(AffineProgram(tuple(steps)), layers, network.dim, outputs)
 
 
 def _network(network: Network, affine: tuple[AffineLayer, ...], readout: Readout | None) -> Model:
@@ -208,7 +208,7 @@ def _network(network: Network, affine: tuple[AffineLayer, ...], readout: Readout
             rates.append(source)
         state = _add(steps, state, integrator.b, rates, h)
     outputs = _with_readout(steps, layers, network.dim, readout)
-    return _ProgramModel(AffineProgram(tuple(steps)), layers, network.dim, outputs)
+    return ProgramModel(AffineProgram(tuple(steps)), layers, network.dim, outputs)
 
 
 def _add(
