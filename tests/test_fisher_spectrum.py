@@ -65,6 +65,16 @@ def test_linear_systems(case, method):
     assert not fisher.solve(np.zeros(len(g)), 0.1, method=method).any()
 
 
+@pytest.mark.parametrize("share", [1e-3, 1e-6])
+def test_systems_of_what_data_hold(share):
+    """For b = (G + δ)x, x in the range of G: what cancels in 1 − Eᵀ(K + δ)⁻¹E is mended."""
+    fisher = CASES["tanh"].fisher("true")
+    values, vectors = fisher.eigsh(5)
+    x, damping = vectors.sum(axis=1), share * values[0]
+    found = fisher.solve(vectors @ (values + damping), damping, method="cholesky")
+    close(found, x, 1e-11 * values[0] / values[-1])
+
+
 def test_damping_below_rounding():
     """The log determinant is that of eigenvalues which are zero; a system has no digits left."""
     fisher, case = repeated()
