@@ -378,6 +378,51 @@ def show(row: dict[str, Any]) -> None:
         print(f"{call}: {why}")
 
 
+LIBRARIES = {
+    "curvlinops": "curvlinops",
+    "nngeometry": "nngeometry",
+    "backpack": "BackPACK",
+    "torch": "torch.func",
+}
+
+
+def digits(number: float, count: int = 3) -> str:
+    """A number to so many digits, without powers of ten."""
+    return f"{number:.{count}g}" if number < 10**count else f"{float(f'{number:.{count}g}'):.0f}"
+
+
+def markdown(rows: list[dict[str, Any]], network: str) -> str:
+    """The table of the README: milliseconds, and in brackets the peer's time over geomnet's.
+
+    Where geomnet is asked again, so are the peers, and the ratio is to that.
+    """
+
+    def cell(row: dict[str, Any], library: str) -> str:
+        found = []
+        for one in row["rows"]:
+            if one["who"].startswith(library):
+                ratio = one.get("ratio_again", one.get("ratio"))
+                times = f" ({digits(ratio, 2)})" if ratio is not None else ""
+                found.append(f"{digits(1e3 * one['median'])}{times}")
+        return ", ".join(found) or "–"
+
+    lines = [
+        "| | first call | again | " + " | ".join(LIBRARIES.values()) + " |",
+        "|---|--:|--:|" + "--:|" * len(LIBRARIES),
+    ]
+    for row in rows:
+        if row["network"] == network:
+            median = {one["who"]: digits(1e3 * one["median"]) for one in row["rows"]}
+            cells = [
+                f"**{median['first']}**",
+                f"**{median['again']}**" if "again" in median else "",
+            ]
+            cells += [cell(row, library) for library in LIBRARIES]
+            n = "" if row["n"] == 1797 else f", n={row['n']}"
+            lines.append(f"| {row['quantity']}{n} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
 def main() -> int:
     """Measure, print, write; fail where answers differ."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -420,6 +465,8 @@ def main() -> int:
                 rows.append(row.as_dict())
                 show(rows[-1])
         peers.close()
+    for network in dict.fromkeys(row["network"] for row in rows):
+        print(f"\n{network}\n\n{markdown(rows, network)}")
     if not (arguments.quick or arguments.only or arguments.network):
         write_json(
             "fisher.json",
