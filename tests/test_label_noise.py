@@ -175,6 +175,15 @@ def test_a_network_with_a_readout_of_its_own():
     assert study.lengths[0, 0] == pytest.approx(length, rel=1e-6)
 
 
+@pytest.mark.slow
+def test_the_network_of_the_study_gives_the_reference():
+    # length over chord that an independent implementation found with other draws
+    study = label_noise_study(noises=(0.0, 0.2), seeds=1)
+    assert study.network.startswith("FeedForward(64-32-")
+    np.testing.assert_array_equal(study.train_accuracies, 1.0)
+    np.testing.assert_allclose(study.excesses[:, 0], [1.19, 1.78], rtol=0.1)
+
+
 # -- statistics -------------------------------------------------------------------------------
 
 

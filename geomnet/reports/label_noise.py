@@ -22,7 +22,7 @@ PANELS: dict[str, dict[str, tuple[str, str, str]]] = {
         "train_accuracies": (GREY, "--", "trained on"),
     },
     "training loss": {"train_losses": (GREY, "--", "")},
-    "length of the layer path, and chord": {
+    "layer path": {
         "lengths": (DARK, "--", "length"),
         "chords": (GREEN, "-", "chord"),
     },
@@ -60,7 +60,7 @@ def draw_label_noise(study: LabelNoiseStudy) -> Figure:
     >>> network = gn.FeedForward((4, 6, 6, 3), skips={1: 0.5})
     >>> figure = draw_label_noise(label_noise_study(sample, network, [0, 1], seeds=2, epochs=20))
     >>> [axis.get_title() for axis in figure.axes][:3]
-    ['accuracy', 'training loss', 'length of the layer path, and chord']
+    ['accuracy', 'training loss', 'layer path']
     """
     if not isinstance(study, LabelNoiseStudy):
         raise InputError(f"study: expected a LabelNoiseStudy, got {type(study).__name__}")
