@@ -17,7 +17,7 @@ from common import RESULTS, ROOT, busy_share, environment, print_table, run_with
 
 FIGURE = ROOT / "docs" / "_static" / "label_noise.png"
 REFERENCE = {0.0: 1.19, 0.2: 1.78, 0.5: 2.20, 1.0: 2.49}
-"""Length over chord that an independent implementation found, with a constant learning rate."""
+"""Length over chord that is expected, from other draws."""
 
 
 STOPPED = (30, 60, 90)

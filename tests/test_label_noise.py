@@ -177,7 +177,7 @@ def test_a_network_with_a_readout_of_its_own():
 
 @pytest.mark.slow
 def test_the_network_of_the_study_gives_the_reference():
-    # length over chord that an independent implementation found with other draws
+    # length over chord that is expected, from other draws
     study = label_noise_study(noises=(0.0, 0.2), seeds=1)
     assert study.network.startswith("FeedForward(64-32-")
     np.testing.assert_array_equal(study.train_accuracies, 1.0)
