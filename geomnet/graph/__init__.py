@@ -1,0 +1,1 @@
+"""The geometry that emerges on the computation nodes of a network, and curvature of any graph."""

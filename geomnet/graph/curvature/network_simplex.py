@@ -1,0 +1,232 @@
+"""The network simplex method for many small transport problems at once, in step.
+
+A pivot of one problem is a few hundred additions, far below the cost of calling NumPy; a hundred
+problems that pivot together share the calls. So that a pivot needs no walk along a tree, the
+spanning tree is kept as the set of arcs between the root and every node, as bits: the cycle that
+an entering arc closes is the symmetric difference of two such sets, and changing the basis adds
+that cycle, modulo two, to the sets of the nodes that are cut off: the inverse of the basis.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+__all__ = ["transport_values"]
+
+ROWS = 16
+"""Rows of the cost matrix priced at a time, while most problems find something to improve."""
+TRIES = 6
+"""Pivots made with what one pricing found."""
+SPREAD = 1e-13
+"""Share of the mass added to keep arcs from being empty, so that no pivot is without progress."""
+ACCURACY = 1e-13
+"""Violation of the dual constraints that is let pass, in units of the largest cost."""
+ONE = np.uint64(1)
+
+
+def transport_values(
+    costs: np.ndarray, supplies: np.ndarray, demands: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    r"""Least cost of transport of every problem of a batch.
+
+    Parameters
+    ----------
+    costs : ndarray, shape (b, m, n)
+        From every source to every sink. A source or sink that pads a problem has cost 0 all along.
+    supplies : ndarray, shape (b, m)
+        At least 0; 0 where padding.
+    demands : ndarray, shape (b, n)
+        Likewise, of the same sum.
+
+    Returns
+    -------
+    value : ndarray, shape (b,)
+        :math:`\max\sum_i s_if_i - \sum_jd_jg_j` over :math:`f_i - g_j \le c_{ij}`, at a solution
+        that holds the constraints to 1e-13 of the largest cost.
+    solved : ndarray of bool, shape (b,)
+        False where the pivots ran out; the value there is meaningless.
+    """
+    b, m, n = costs.shape
+    values, solved = np.zeros(b), np.zeros(b, dtype=bool)
+    batch = _Batch(costs, supplies, demands)
+    left = 100 * (m + n) + 1000
+    while len(batch.problem) and left:
+        left -= 1
+        done = batch.improve()
+        if done.sum() > 0.15 * len(done) or (done.any() and len(done) < 8):
+            over = batch.problem[done]
+            potential = batch.potential[done]
+            values[over] = np.sum(potential[:, :m] * supplies[over], axis=1)
+            values[over] -= np.sum(potential[:, m:] * demands[over], axis=1)
+            solved[over] = True
+            batch.keep(np.flatnonzero(~done))
+    return values, solved
+
+
+class _Batch:
+    """Basic feasible solutions of transport problems, all of one size.
+
+    A tree's arcs have slots, one for each node but the root; `paths` holds for every node the set
+    of slots between it and the root, `at_sink` the slots whose end away from the root is a sink.
+    Nodes are sources 0 … m − 1, then sinks. Sets are 64 bits a word, words along the first axis.
+    """
+
+    def __init__(self, costs: np.ndarray, supplies: np.ndarray, demands: np.ndarray) -> None:
+        b, self.m, self.n = costs.shape
+        self.nodes = self.m + self.n
+        self.words = (self.nodes + 63) // 64
+        self.problem = np.arange(b)
+        self.all = np.arange(b)
+        self.tolerance = ACCURACY * max(float(costs.max(initial=0.0)), np.finfo(float).tiny)
+        self.row, self.rows = 0, min(ROWS, self.m)
+        self.idle = np.zeros(b, dtype=np.intp)  # rows priced in vain since the last pivot
+        self._start(costs, supplies, demands)
+        self._scratch()
+
+    def _scratch(self) -> None:
+        b = len(self.problem)
+        self._priced = np.empty(b * self.m * self.n)
+        self._masked = np.empty((b, self.nodes))
+        self._word = np.empty((b, self.nodes), dtype=np.uint64)
+
+    def _start(self, costs: np.ndarray, supplies: np.ndarray, demands: np.ndarray) -> None:
+        """Sources in turn fill the cheapest sinks that have room, those first that would mind."""
+        b, m, n, each = len(costs), self.m, self.n, self.all
+        extra = SPREAD * supplies.sum(axis=1, keepdims=True) / self.nodes
+        supply = supplies + extra * (1 + np.arange(m) / m)
+        demand = demands + extra * (2 + np.arange(n) / (3 * n))
+        demand *= supply.sum(axis=1, keepdims=True) / demand.sum(axis=1, keepdims=True)
+        relative = costs - costs.min(axis=1, keepdims=True)
+        if n > 1:
+            least = np.partition(relative, 1, axis=2)
+            order = np.argsort(least[:, :, 0] - least[:, :, 1], axis=1)
+        else:
+            order = np.zeros((b, m), dtype=np.intp) + np.arange(m)
+        self.costs = costs
+        closed = np.zeros((b, n))
+        self.flow = np.full((b, self.nodes), np.inf)
+        self.source = np.zeros((b, self.nodes), dtype=np.intp)
+        self.sink = np.zeros((b, self.nodes), dtype=np.intp)
+        turn, room = np.zeros(b, dtype=np.intp), np.full(b, n)
+        leaves: list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]] = []
+        buffer = np.empty((b, n))
+        for _ in range(self.nodes - 1):
+            source = order[each, turn]
+            np.add(relative[each, source], closed, out=buffer)
+            sink = buffer.argmin(axis=1)
+            has, wants = supply[each, source], demand[each, sink]
+            # one line is done with at a time, and the last source is the root of the tree
+            spent = (turn < m - 1) & ((room == 1) | (has <= wants))
+            moved = np.where(spent, has, wants)
+            leaf = np.where(spent, source, m + sink)
+            leaves.append((leaf, source + (m + sink) - leaf, spent, costs[each, source, sink]))
+            self.flow[each, leaf] = moved
+            self.source[each, leaf], self.sink[each, leaf] = source, m + sink
+            supply[each, source] = has - moved
+            demand[each, sink] = wants - moved
+            closed[each, sink] = np.where(spent, closed[each, sink], np.inf)
+            room -= ~spent
+            turn += spent
+        np.maximum(self.flow, 0.0, out=self.flow)
+        self.paths = np.zeros((self.words, b, self.nodes), dtype=np.uint64)
+        self.at_sink = np.zeros((self.words, b), dtype=np.uint64)
+        self.potential = np.zeros((b, self.nodes))
+        for leaf, parent, is_source, cost in reversed(leaves):
+            word, bit = leaf >> 6, ONE << (leaf & 63).astype(np.uint64)
+            path = self.paths[:, each, parent]
+            path[word, each] |= bit
+            self.paths[:, each, leaf] = path
+            self.at_sink[word, each] |= np.where(is_source, np.uint64(0), bit)
+            step = np.where(is_source, cost, -cost)
+            self.potential[each, leaf] = self.potential[each, parent] + step
+
+    def keep(self, places: np.ndarray) -> None:
+        """Go on with these problems alone."""
+        for name in ("problem", "idle", "costs", "flow", "source", "sink", "potential"):
+            setattr(self, name, getattr(self, name)[places])
+        self.paths, self.at_sink = self.paths[:, places], self.at_sink[:, places]
+        self.all = np.arange(len(places))
+        self._scratch()
+
+    def improve(self) -> np.ndarray:
+        """Price some rows and pivot; return which problems are solved."""
+        b, first, m, n = len(self.all), self.row, self.m, self.n
+        last = min(first + self.rows, m)
+        self.row = 0 if last == m else last
+        priced = self._priced[: b * (last - first) * n].reshape(b, last - first, n)
+        np.subtract(
+            self.potential[:, first:last, None], self.potential[:, None, m:], out=priced
+        )  # fmt: skip
+        priced -= self.costs[:, first:last]
+        sinks = priced.argmax(axis=2)
+        rows = np.arange(first, last)
+        excess = np.take_along_axis(priced, sinks[..., None], axis=2)[..., 0]
+        prices = self.costs[self.all[:, None], rows, sinks]
+        sinks += m
+        for attempt in range(TRIES):
+            if attempt:
+                excess = self.potential[:, first:last] - prices
+                excess -= self.potential[self.all[:, None], sinks]
+            best = excess.argmax(axis=1)
+            gain = excess[self.all, best]
+            active = gain > self.tolerance
+            share = np.count_nonzero(active) / b
+            if attempt == 0:
+                self.idle = np.where(active, 0, self.idle + (last - first))
+                if share < 0.3:
+                    self.rows = min(2 * self.rows, m)
+                elif share > 0.6:
+                    self.rows = min(max(self.rows // 2, ROWS), m)
+            if share < (0.0 if attempt == 0 else 0.6) or share == 0:
+                break
+            self._pivot(active, gain, first + best, sinks[self.all, best])
+        return self.idle >= m
+
+    def _pivot(
+        self, active: np.ndarray, gain: np.ndarray, source: np.ndarray, sink: np.ndarray
+    ) -> None:
+        """Bring in the arc from `source` to `sink` where `active`."""
+        each = self.all
+        from_source, from_sink = self.paths[:, each, source], self.paths[:, each, sink]
+        cycle = from_source ^ from_sink
+        only_source, only_sink = from_source & ~from_sink, from_sink & ~from_source
+        less = (only_sink & self.at_sink) | (only_source & ~self.at_sink)
+        falls, rises = self._flags(less), self._flags(cycle ^ less)
+        self._masked.fill(np.inf)
+        np.copyto(self._masked, self.flow, where=falls.view(bool))
+        slot = self._masked.argmin(axis=1)
+        moved = np.where(active, self._masked[each, slot], 0.0)
+        self.flow += moved[:, None] * (rises.view(np.int8) - falls.view(np.int8))
+
+        word, shift = slot >> 6, (slot & 63).astype(np.uint64)
+        bit = ONE << shift
+        sink_side = (only_sink[word, each] & bit) != 0  # the sink is cut off, or else the source
+        end = np.where(
+            (self.at_sink[word, each] & bit) != 0, self.sink[each, slot], self.source[each, slot]
+        )
+        turned = np.where(sink_side, only_sink, only_source) & ~self.paths[:, each, end]
+        cut_off = self.paths[word, each]
+        cut_off >>= shift[:, None]
+        cut_off &= ONE
+        np.negative(cut_off, out=cut_off)  # all bits of the nodes that are cut off
+        shifted = np.where(active, np.where(sink_side, gain, -gain), 0.0)
+        np.bitwise_and(cut_off, shifted.view(np.uint64)[:, None], out=self._word)
+        self.potential += self._word.view(np.float64)
+        cycle[word, each] ^= bit
+        cycle[:, ~active] = 0
+        turned[:, ~active] = 0
+        for paths, added in zip(self.paths, cycle):
+            np.bitwise_and(cut_off, added[:, None], out=self._word)
+            paths ^= self._word
+        self.at_sink ^= turned
+        # the slot now holds the entering arc
+        now, place = np.flatnonzero(active), slot[active]
+        self.flow[now, place] = moved[now]
+        self.source[now, place], self.sink[now, place] = source[now], sink[now]
+        flags = self.at_sink[word, each] & ~bit | np.where(sink_side, bit, np.uint64(0))
+        self.at_sink[word[now], now] = flags[now]
+
+    def _flags(self, sets: np.ndarray) -> np.ndarray:
+        """Sets as one byte a slot."""
+        octets = np.ascontiguousarray(sets.T.astype("<u8", copy=False)).view(np.uint8)
+        return np.unpackbits(octets, axis=1, count=self.nodes, bitorder="little")
