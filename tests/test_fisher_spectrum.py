@@ -132,20 +132,52 @@ def test_quadrature_is_exact_where_it_ends(side):
     rng = np.random.default_rng(side)
     root = rng.normal(size=(side, side))
     matrix = root @ root.T
-    forms = quadratic_forms(lambda v: v @ matrix, side, np.log1p, 5, np.random.default_rng(4))
+    lower, upper = quadratic_forms(
+        lambda v: v @ matrix, side, np.log1p, 5, np.random.default_rng(4), tolerance=0.0
+    )
     signs = np.random.default_rng(4).choice([-1.0, 1.0], size=(5, side))
     values, vectors = np.linalg.eigh(matrix)
     logarithm = (vectors * np.log1p(values)) @ vectors.T
-    np.testing.assert_allclose(forms, np.einsum("ki,ij,kj->k", signs, logarithm, signs), rtol=1e-5)
+    exact = np.einsum("ki,ij,kj->k", signs, logarithm, signs)
+    assert (lower <= exact * (1 + 1e-12)).all()
+    assert (exact <= upper * (1 + 1e-12)).all()
+    np.testing.assert_allclose(lower, upper, rtol=1e-5)
+
+
+@pytest.mark.parametrize("damping", [1e-3, 1e-7, 1e-9])
+def test_quadrature_brackets_what_it_cannot_reach(damping):
+    """Of a wide spectrum and few steps: the bracket is wide, and holds the value."""
+    values = np.geomspace(1, 1e-10, 400)
+    lower, upper = quadratic_forms(
+        lambda v: v * values,
+        400,
+        lambda x: np.log1p(x / damping),
+        3,
+        np.random.default_rng(0),
+        max_steps=25,
+    )
+    exact = np.log1p(values / damping).sum()  # the same for all signs, as the matrix is diagonal
+    assert (lower < exact).all()
+    assert (exact < upper).all()
 
 
 def test_quadrature_where_one_space_ends_before_the_others():
     """(1, 1, 1) is an eigenvector of 11ᵀ + I, (1, 1, −1) is not."""
     matrix = np.ones((3, 3)) + np.eye(3)
-    forms = quadratic_forms(lambda v: v @ matrix, 3, np.log1p, 12, np.random.default_rng(0))
+    lower, forms = quadratic_forms(lambda v: v @ matrix, 3, np.log1p, 12, np.random.default_rng(0))
     exact = np.where(forms > 4, 3 * np.log(5), np.log(5) / 3 + 8 / 3 * np.log(2))
     assert len(set(exact)) == 2
     np.testing.assert_allclose(forms, exact, rtol=1e-10)
+    np.testing.assert_allclose(lower, exact, rtol=1e-10)
+
+
+def test_copies_of_an_eigenvalue_in_a_large_space():
+    """Ten copies at the top of many others: none may be missed."""
+    values = np.r_[np.ones(10), np.linspace(0.9, 0, 3990)]
+    found, _ = largest_eigenpairs(
+        lambda v: v * values, 4000, 10, np.random.default_rng(0), tolerance=1e-7, memory=2**28
+    )
+    np.testing.assert_allclose(found, 1.0, rtol=1e-12)
 
 
 # -- Krylov eigenvalues -----------------------------------------------------------------------

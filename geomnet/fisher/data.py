@@ -83,6 +83,7 @@ class FisherData:
         self._factors: dict[int, list[Factors]] = {}
         self.z = np.concatenate([self.linearised(i).output for i in range(count)])
         """Likelihood parameters of all data, (n, C)."""
+        self.z.setflags(write=False)
         with np.errstate(all="ignore"):
             sizes = likelihood.fisher_product(self.z, np.ones_like(self.z)[:, None])[:, 0]
         if not np.isfinite(sizes).all():

@@ -23,7 +23,8 @@ def effective_dimension(fishers: Any, n: int | None = None, gamma: float = 1.0) 
         \hat G = \frac{p\,G}{\frac1V\int\operatorname{tr}G\,dθ},
 
     the integral being the mean over the parameters drawn. As n grows it tends to the (largest)
-    rank of G. With one θ it is the limit of the local effective dimension (Abbas et
+    rank of G. Where κ is near 1, for fewer than a hundred data, the logarithm below makes it any
+    number, above p too. With one θ it is the limit of the local effective dimension (Abbas et
     al. 2021b) in a small ball: that of the trained network, rather than of its architecture.
 
     Parameters
@@ -78,7 +79,7 @@ def effective_dimension(fishers: Any, n: int | None = None, gamma: float = 1.0) 
     if kappa <= 1:
         raise InputError(
             f"n: {count} data with gamma {gamma:g} give κ = {kappa:.3g}, and the effective "
-            "dimension needs κ > 1; it is of 20 data or more"
+            "dimension needs κ > 1; take more data"
         )
     mean = float(np.mean([fisher.trace() for fisher in fishers]))
     if mean <= 0:
@@ -91,7 +92,7 @@ def effective_dimension(fishers: Any, n: int | None = None, gamma: float = 1.0) 
     scale = 2 / np.log(kappa)
     return Estimate(
         scale * float(total - np.log(len(found))),
-        scale * float(np.linalg.norm(errors)),
+        scale * float(np.sum(errors)),  # all have the same probes
         found[0].method,
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from copy import copy
 from functools import cached_property
 from typing import Any
+from weakref import proxy
 
 import numpy as np
 from scipy.sparse.linalg import LinearOperator
@@ -112,7 +113,7 @@ class FisherInformation:
         self.memory_limit = check_integer("memory_limit", memory_limit, least=2**20)
         _check_logits(network, likelihood, readout)
         self.model, theta = model_of(network, theta, readout)
-        self.theta = theta.copy()
+        self.theta = _frozen(theta)
         self.sample = _as_sample(sample)
         if self.model.dim not in (None, self.sample.dim):
             raise InputError(
@@ -145,10 +146,13 @@ class FisherInformation:
     def at(self, theta: Any) -> FisherInformation:
         """The same at other parameters θ (p,), the readout's too, as ``fisher.theta`` has them."""
         found = copy(self)
-        found.__dict__.pop("spectrum", None)
-        found.theta = check_array("theta", theta, shape=(self.n_parameters,)).copy()
+        found.theta = _frozen(check_array("theta", theta, shape=(self.n_parameters,)))
         found._run()
         return found
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What copies and pickles take: all but what solvers keep."""
+        return {name: value for name, value in self.__dict__.items() if name != "spectrum"}
 
     def generator(self) -> np.random.Generator:
         """A generator of the seed, anew: what is drawn does not depend on what was drawn before."""
@@ -373,8 +377,8 @@ class FisherInformation:
 
     @cached_property
     def spectrum(self) -> Spectrum:
-        """The solver of eigenvalue problems and linear systems of G."""
-        return Spectrum(self)
+        """The solver of eigenvalue problems and linear systems of G; it lives as long as this."""
+        return Spectrum(proxy(self))
 
     def eigvalsh(self, k: int | None = None, method: str = "auto") -> np.ndarray:
         """Eigenvalues of G, largest first.
@@ -382,7 +386,7 @@ class FisherInformation:
         Parameters
         ----------
         k : int, optional
-            How many; all p by default, those beyond the rank being zero.
+            How many; all p by default. Those that are zero to rounding are zero.
         method : {"auto", "gram", "dense", "lanczos"}
             From the dual Gram matrix, from G, or by a block Krylov method from products. auto:
             Gram where n·q < p, else dense, where these are small, else Lanczos.
@@ -433,10 +437,10 @@ class FisherInformation:
         directions that matter, with its sign turned and up to a constant (Wu, Zhu & E 2017).
         """
         values = self.eigvalsh(k)
-        if values[-1] <= 0:
+        rank = int(np.sum(values > 0))
+        if rank < len(values):
             raise InputError(
-                f"k: eigenvalue {int(np.sum(values > 0)) + 1} of G is zero; take k at most "
-                f"{int(np.sum(values > 0))}"
+                f"k: eigenvalue {rank + 1} of G is zero to rounding; take k at most {rank}"
             )
         return float(np.sum(np.log(values)))
 
@@ -477,6 +481,13 @@ class FisherInformation:
                 f"memory_limit: {what} takes {size} bytes ({size / 2**30:.3g} GiB), more than "
                 f"{self.memory_limit}; raise memory_limit, or take {instead}"
             )
+
+
+def _frozen(array: np.ndarray) -> np.ndarray:
+    """Copy that nobody can change: what was computed from it stays true."""
+    array = array.copy()
+    array.setflags(write=False)
+    return array
 
 
 def _check_logits(network: Any, likelihood: Likelihood, readout: Any) -> None:

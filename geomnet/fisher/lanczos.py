@@ -17,6 +17,7 @@ __all__ = ["largest_eigenpairs", "quadratic_forms"]
 
 WIDTH = 2  # vectors that join at once, when others than those of one Krylov space are sought
 STEPS = 6  # between looks at what has converged
+NEXT = 1e-3  # residual, relative to the least wanted eigenvalue, that tells the next one apart
 Apply = Callable[[np.ndarray], np.ndarray]
 
 
@@ -34,8 +35,8 @@ def largest_eigenpairs(
 
     A Krylov space of one vector holds one eigenvector of an eigenvalue, whatever its multiplicity,
     and outputs that share their inputs make multiple ones. So where the k largest have converged
-    random vectors join the basis, and it is done when these change nothing (Golub & Underwood
-    1977; Wu & Simon 2000).
+    they are kept alone, and the next one is sought from random vectors: it is done when that has
+    been found, and is not among the k (Wu & Simon 2000).
 
     Parameters
     ----------
@@ -61,33 +62,39 @@ def largest_eigenpairs(
     """
     space = _RitzSpace(apply, side, min(side, max(k + 40, min(8 * k, memory // (16 * side)))))
     fresh = rng.normal(size=(1, side))
-    checked = -np.inf  # sum of the k largest when random vectors joined
-    wait = 0
+    verifying, checked, wait = False, -np.inf, 0
     while True:
         fresh = space.extend(fresh)
         wait -= 1
-        exhausted = len(fresh) == 0
-        if exhausted and space.filled < side:
+        if len(fresh) == 0 and space.filled < side:
             fresh = rng.normal(size=(WIDTH, side))
-        if space.filled < k or not (wait <= 0 or space.room == 0):
+        if space.filled < min(k + 1, side) or not (wait <= 0 or space.room == 0):
             continue
-        values, vectors, error = space.ritz(k)
-        largest = max(values[0], 1e-300)
         wait = STEPS
-        if error <= tolerance * largest or space.filled == side:
-            total = float(values.sum())
-            if total - checked <= tolerance * largest or space.filled == side:
-                return np.maximum(values, 0.0), vectors
-            checked = total
-            if space.room < WIDTH * STEPS:
-                space.restart(k)
-            wait, fresh = STEPS, rng.normal(size=(WIDTH, side))
-            continue
+        values, vectors, errors = space.ritz(min(k + 1, side))
+        largest = max(values[0], 1e-300)
+        if space.filled == side:
+            return np.maximum(values[:k], 0.0), vectors[:k]
+        if errors[:k].max() <= tolerance * largest:
+            # the next one comes from random vectors alone: were a larger one left, it were that
+            next_known = verifying and errors[-1] <= max(NEXT * values[k - 1], tolerance * largest)
+            total = float(values[:k].sum())
+            if verifying and total - checked > tolerance * largest:
+                verifying = False  # it was among them: there may be others
+            elif next_known:
+                return np.maximum(values[:k], 0.0), vectors[:k]
+            if not verifying:
+                space.keep(k)
+                verifying, checked, fresh = True, total, rng.normal(size=(WIDTH, side))
+                continue
+        else:
+            verifying = False
         if space.products > max_products:
             raise ConvergenceError(
                 f"the {k} largest eigenvalues were not found to {tolerance:g} in {max_products} "
-                f"products (residual {error / largest:.1g} of the largest); ask for fewer",
-                (values, vectors),
+                f"products (residual {errors[:k].max() / largest:.1g} of the largest); ask for "
+                "fewer",
+                (values[:k], vectors[:k]),
             )
         if space.room == 0:
             fresh = space.restart(k)
@@ -120,8 +127,8 @@ class _RitzSpace:
         self.projected[: self.filled, place] = beside.T
         return self.images[place]
 
-    def ritz(self, k: int) -> tuple[np.ndarray, np.ndarray, float]:
-        """The k largest eigenvalues in the space, their vectors, and the largest residual."""
+    def ritz(self, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The k largest eigenvalues in the space, their vectors, and the residuals' norms."""
         within = self.projected[: self.filled, : self.filled]
         values, turn = eigh(0.5 * (within + within.T))
         self._values, self._turn = values[::-1], turn[:, ::-1].T
@@ -131,18 +138,21 @@ class _RitzSpace:
         scale = max(float(self._values[0]), 1e-300)
         errors = np.linalg.norm(residual / scale, axis=1) * scale
         self._residuals = residual[np.argsort(errors)[: -1 - WIDTH : -1]]
-        return self._values[:k], vectors, float(errors.max())
+        return self._values[:k], vectors, errors
 
     def restart(self, k: int) -> np.ndarray:
         """Keep the leading vectors only; return the largest residuals, to go on with."""
-        keep = max(k, min(self.filled - 8, k + max(8, (self.filled - k) // 3)))
+        self.keep(max(k, min(self.filled - 8, k + max(8, (self.filled - k) // 3))))
+        return self._residuals
+
+    def keep(self, keep: int) -> None:
+        """Keep the leading vectors only."""
         kept = self._turn[:keep]
         self.basis[:keep] = kept @ self.basis[: self.filled]
         self.images[:keep] = kept @ self.images[: self.filled]
         self.projected[...] = 0.0
         self.projected[np.arange(keep), np.arange(keep)] = self._values[:keep]
         self.filled = keep
-        return self._residuals
 
 
 def _orthonormal(rows: np.ndarray, basis: np.ndarray) -> np.ndarray:
@@ -168,14 +178,16 @@ def quadratic_forms(
     probes: int,
     rng: np.random.Generator,
     *,
-    tolerance: float = 1e-3,
-    max_steps: int = 200,
-) -> np.ndarray:
-    r"""Quadratic forms :math:`u^\top f(K)u` of random signs u, by Lanczos quadrature.
+    tolerance: float = 0.03,
+    max_steps: int = 300,
+) -> tuple[np.ndarray, np.ndarray]:
+    r"""Quadratic forms :math:`u^\top f(K)u` of random signs u, bracketed by Lanczos quadrature.
 
-    Their mean is an unbiased estimate of tr f(K) (Hutchinson 1990; Golub & Meurant 1994; Ubaru,
-    Chen & Saad 2017). Steps are taken until the quadrature moves by less than `tolerance` of the
-    spread of the forms, or a millionth of their size.
+    Their mean is an unbiased estimate of tr f(K) (Hutchinson 1990; Ubaru, Chen & Saad 2017). For a
+    function whose derivatives alternate in sign, as those of log(1 + x/δ) do, Gauss quadrature is
+    an upper bound and Gauss–Radau quadrature with a node at zero a lower one (Golub & Meurant
+    1994). Steps are taken until the two are closer than `tolerance` of the spread of the
+    forms, or a millionth of their size.
 
     Parameters
     ----------
@@ -191,12 +203,12 @@ def quadratic_forms(
 
     Returns
     -------
-    ndarray, shape (probes,)
+    lower, upper : ndarray, shape (probes,)
     """
     current = rng.choice([-1.0, 1.0], size=(probes, side)) / np.sqrt(side)
     basis: list[np.ndarray] = []
     diagonal, beside = np.empty((2, probes, max_steps))
-    forms = np.full(probes, np.inf)
+    lower, upper = np.empty((2, probes))
     for step in range(min(max_steps, side)):
         basis.append(current)
         moved = apply(current)
@@ -205,18 +217,31 @@ def quadratic_forms(
             for old in basis:
                 moved -= np.einsum("is,is->i", old, moved)[:, None] * old
         beside[:, step] = np.linalg.norm(moved, axis=1)
-        last, forms = forms, np.empty(probes)
-        for i in range(probes):
-            nodes, vectors = eigh_tridiagonal(diagonal[i, : step + 1], beside[i, :step])
-            forms[i] = side * np.sum(vectors[0] ** 2 * function(np.maximum(nodes, 0.0)))
-        change = float(np.abs(forms - last).max())
-        spread = float(np.std(forms)) / np.sqrt(probes)
-        if change <= max(tolerance * spread, 1e-6 * float(np.abs(forms).mean())):
-            return forms
         # where a Krylov space is exhausted its quadrature is exact, and zeros leave it so
         ended = beside[:, step] <= 1e-12 * diagonal[:, 0]
-        if ended.all():
-            return forms
         beside[ended, step] = 0.0
+        for i in range(probes):
+            upper[i], lower[i] = _bracket(diagonal[i, : step + 1], beside[i, : step + 1], function)
+        width = side * float(np.mean(upper - lower))
+        spread = side * float(np.std(upper)) / np.sqrt(probes)
+        size = side * float(np.abs(upper).mean())
+        if width <= max(tolerance * spread, 1e-6 * size) or ended.all():
+            break
         current = moved / np.where(ended, np.inf, beside[:, step])[:, None]
-    return forms
+    return side * lower, side * upper
+
+
+def _bracket(
+    diagonal: np.ndarray, beside: np.ndarray, function: Callable[[np.ndarray], np.ndarray]
+) -> tuple[float, float]:
+    """Gauss quadrature of a function, and Gauss–Radau quadrature with a node at zero."""
+    nodes, vectors = eigh_tridiagonal(diagonal, beside[:-1])
+    gauss = float(np.sum(vectors[0] ** 2 * function(np.maximum(nodes, 0.0))))
+    if not beside[-1]:
+        return gauss, gauss
+    # the last diagonal entry that puts a node at zero: β²(T⁻¹)_mm
+    inverse = float(np.sum(vectors[-1] ** 2 / np.maximum(nodes, 1e-16 * nodes[-1])))
+    extended = np.append(diagonal, beside[-1] ** 2 * inverse)
+    nodes, vectors = eigh_tridiagonal(extended, beside)
+    radau = float(np.sum(vectors[0] ** 2 * function(np.maximum(nodes, 0.0))))
+    return gauss, min(radau, gauss)

@@ -96,7 +96,7 @@ class Predictions:
                 f"labels: expected one for each of {n} data, got {np.size(self.labels)}"
             )
         set_ = object.__setattr__
-        set_(self, "z", z)
+        set_(self, "z", z.copy())
         set_(self, "weights", weights)
         if self.names is not None:
             if isinstance(self.names, str) or len(self.names) != m:

@@ -29,6 +29,7 @@ __all__ = ["Estimate", "Spectrum"]
 
 SMALL = 3000  # side up to which a matrix is decomposed for a few of its eigenvalues
 MIDDLE = 12000  # and for all of them, or factorised
+ROUNDING = 100 * float(np.finfo(float).eps)  # of the trace: below it eigenvalues are rounding
 
 
 class Estimate(float):
@@ -100,12 +101,16 @@ class Spectrum:
                     "method='gram' or 'dense' with a memory_limit above that"
                 )
             values, _ = self._krylov(min(k, self.side), vectors=False)
-            return np.concatenate([values, np.zeros(count - len(values))])
+            return np.concatenate([self._above_rounding(values), np.zeros(count - len(values))])
         values = eigh(self._matrix(method), eigvals_only=True, overwrite_a=True, driver="evd")
         found = np.zeros(self.p)
-        found[: len(values)] = np.maximum(values[::-1], 0.0)[: self.p]
+        found[: len(values)] = self._above_rounding(values[::-1])[: self.p]
         self._values = found
         return found[:count].copy()
+
+    def _above_rounding(self, values: np.ndarray) -> np.ndarray:
+        """Eigenvalues, largest first, with zeros for those that are rounding of the largest."""
+        return np.where(values > self.side * np.finfo(float).eps * values[0], values, 0.0)
 
     def eigsh(self, k: int, method: str) -> tuple[np.ndarray, np.ndarray]:
         """Largest eigenvalues, largest first, and eigenvectors in columns."""
@@ -166,30 +171,38 @@ class Spectrum:
         check_choice("method", method, ("auto", "exact", "stochastic"))
         probes = check_integer("probes", probes, least=2)
         shift = 0.0 if relative else self.p * float(np.log(damping))
-        if self._values is not None and method != "stochastic":
-            return Estimate(float(np.sum(np.log1p(self._values / damping))) + shift)
-        small = self._method("auto", MIDDLE) != "lanczos"
+        small = self._values is not None or self._method("auto", MIDDLE) != "lanczos"
         if method == "exact" or (method == "auto" and small):
-            try:
-                upper, _ = self._cholesky(damping)[1]
-            except InputError:  # δ is below the rounding of G: its eigenvalues are not
-                values = self.eigvalsh(None, "gram" if self.rows < self.p else "dense")
-                return Estimate(float(np.sum(np.log1p(values / damping))) + shift)
-            found = 2 * float(np.sum(np.log(np.diag(upper)))) - len(upper) * np.log(damping)
-            return Estimate(found + shift)
-        forms = quadratic_forms(
+            return Estimate(self._exact_logdet(damping) + shift)
+        lower, upper = quadratic_forms(
             self._apply, self.side, lambda x: np.log1p(x / damping), probes, self.fisher.generator()
         )
-        error = float(np.std(forms, ddof=1) / np.sqrt(probes))
+        forms, width = 0.5 * (lower + upper), 0.5 * float(np.mean(upper - lower))
+        error = float(np.hypot(np.std(forms, ddof=1) / np.sqrt(probes), width))
         return Estimate(
             float(np.mean(forms)) + shift, error, f"Lanczos quadrature, {probes} probes"
         )
+
+    def _exact_logdet(self, damping: float) -> float:
+        """Log det(I + G/δ), from eigenvalues where a factor would lose digits."""
+        trace = self.fisher.trace()
+        if self._values is None and ROUNDING * trace < damping < trace:
+            matrix = self._matrix("gram" if self.rows < self.p else "dense")
+            matrix /= damping
+            matrix[np.diag_indices_from(matrix)] += 1.0
+            factor, _ = cho_factor(matrix, overwrite_a=True, check_finite=False)
+            return 2 * float(np.sum(np.log(np.diag(factor))))
+        if self._values is None:
+            self.eigvalsh(None, "gram" if self.rows < self.p else "dense")
+        assert self._values is not None
+        return float(np.sum(np.log1p(self._values / damping)))
 
     # -- linear systems ------------------------------------------------------------------------
 
     def _cholesky(self, damping: float) -> tuple[bool, Any]:
         """Cholesky factor of the smaller matrix plus δ: (whether it is the Gram matrix, factor)."""
-        if self._factor is None or self._factor[0] != damping:
+        kept = self._factor  # another thread may put its own there
+        if kept is None or kept[0] != damping:
             dual = self.rows < self.p
             matrix = self._matrix("gram" if dual else "dense")
             matrix[np.diag_indices_from(matrix)] += damping
@@ -201,7 +214,8 @@ class Spectrum:
                     f"the trace of G, {1e-14 * self.fisher.trace():.1g}"
                 ) from None
             self._factor = damping, dual, factor
-        return self._factor[1:]
+            return dual, factor
+        return kept[1:]
 
     def solve(self, b: np.ndarray, damping: float, method: str, tolerance: float) -> np.ndarray:
         """Solution of (G + δI)x = b."""

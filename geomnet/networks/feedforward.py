@@ -269,7 +269,7 @@ class FeedForward:
     def states(self, theta: Any, points: Any) -> list[np.ndarray]:
         """States after every layer, the input first, each (n, width)."""
         values = self.linearise(theta, points).values
-        return [values[index] for index in self._steps[1]]
+        return [values[0].copy(), *(values[index] for index in self._steps[1][1:])]
 
     def __call__(self, theta: Any, points: Any) -> np.ndarray:
         """Outputs on points or a sample, (n, C)."""

@@ -135,6 +135,7 @@ class ProgramModel(Model):
         self.dim, self.n_outputs = dim, n_outputs
 
     def linearise(self, theta: np.ndarray, points: np.ndarray) -> LinearisedModel:
+        """Run the program."""
         return self.program.run(theta, points)
 
     @cached_property
@@ -143,14 +144,17 @@ class ProgramModel(Model):
 
     @property
     def floats_per_point(self) -> int:
+        """Values and slopes of all steps."""
         return int(self.dim or 0) + 2 * sum(self._widths)
 
     @property
     def signals_per_point(self) -> int:
+        """Units of all steps."""
         return sum(self._widths)
 
     @property
     def most_signals(self) -> int:
+        """Units of the widest step."""
         return max(self._widths)
 
 
@@ -341,6 +345,12 @@ class _LinearisedFunction(LinearisedModel):
             )
         if not np.isfinite(output).all():
             raise InputError("network: the function's output is not finite")
+        alone = np.asarray(function(theta, points[:1]), dtype=np.float64)
+        if not np.allclose(alone, output[:1], rtol=1e-8, atol=1e-12):
+            raise InputError(
+                "network: the function's output for a point depends on the other points (a mean "
+                "over the batch?); Fisher information is a sum over data, so it must not"
+            )
         self.output = output
 
     def jvp(self, directions: np.ndarray) -> np.ndarray:

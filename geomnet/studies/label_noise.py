@@ -7,7 +7,6 @@ was trained on does not tell. Which measures of the network do?
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Sequence
 from typing import Any
 
@@ -195,10 +194,6 @@ def label_noise_study(
             for name, value in found.items():
                 table[name][row, column] = value
             thetas[row, column] = fisher.theta
-            # a Fisher information and its spectrum refer to each other, so that only the collector
-            # frees their matrices, and it counts objects rather than bytes
-            del fisher
-            gc.collect()
     except KeyboardInterrupt:
         if not thetas:
             raise
