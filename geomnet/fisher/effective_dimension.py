@@ -23,8 +23,9 @@ def effective_dimension(fishers: Any, n: int | None = None, gamma: float = 1.0) 
         \hat G = \frac{p\,G}{\frac1V\int\operatorname{tr}G\,dθ},
 
     the integral being the mean over the parameters drawn. As n grows it tends to the (largest)
-    rank of G. Where κ is near 1, for fewer than a hundred data, the logarithm below makes it any
-    number, above p too. With one θ it is the limit of the local effective dimension (Abbas et
+    rank of G, from above and slowly: a direction counts as one only where log κ is large beside the
+    logarithm of its eigenvalue. For few data it is no count of directions, and may pass the
+    rank and p; compare networks at one n. With one θ it is the limit of the local effective dimension (Abbas et
     al. 2021b) in a small ball: that of the trained network, rather than of its architecture.
 
     Parameters

@@ -55,6 +55,7 @@ def natural_gradient(
     likelihood: Likelihood,
     readout: Readout | None = None,
     *,
+    targets: Any = None,
     steps: int = 20,
     damping: float = 1e-2,
     weight_decay: float = 0.0,
@@ -69,7 +70,9 @@ def natural_gradient(
     Parameters
     ----------
     network, theta, sample, likelihood, readout
-        As :class:`FisherInformation` takes them; the sample needs labels.
+        As :class:`FisherInformation` takes them.
+    targets : array_like, optional
+        Instead of the sample's labels: (n,), or (n, outputs) where there are several.
     steps : int
         At most.
     damping : float
@@ -96,7 +99,7 @@ def natural_gradient(
     damping = check_positive("damping", damping)
     decay = check_positive("weight_decay", weight_decay, zero=True)
     check_positive("tolerance", tolerance)
-    fisher = FisherInformation(network, theta, sample, likelihood, readout)
+    fisher = FisherInformation(network, theta, sample, likelihood, readout, targets=targets)
 
     def value(fisher: FisherInformation) -> float:
         return fisher.loss() + 0.5 * decay * float(fisher.theta @ fisher.theta)

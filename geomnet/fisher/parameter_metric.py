@@ -22,6 +22,8 @@ class ParameterFisherMetric(ChartMetric):
     A geomstats metric: ``exp``, ``log``, ``dist`` and ``geodesic`` come from the solvers, for
     networks small enough that a p×p matrix is no matter (some fifty parameters). G is singular
     where parameters leave no trace on the sample, as a rule; the damping δ makes it Riemannian.
+    Geodesics run far out along such directions where δ is small, and take minutes to find; a
+    hundredth of the mean diagonal of G takes seconds.
 
     .. math:: ∂_θ(v^\top Gv) = \sum_iw_i\left(J_i^\top∂_z(\dot z^\top F\dot z)
         + 2\,\tfrac d{ds}J_i(θ + sv)^\top F_i\dot z_i\right),\qquad \dot z_i = J_iv,

@@ -173,6 +173,9 @@ class FeedForward:
         output. It is not changed. Needs the extra ``torch``. What is read are the module's own
         outputs: of a classifier leave the softmax (or the sigmoid) out, it is the likelihood's.
 
+        θ holds the layers in the order in which the module runs them, which need not be that of
+        ``module.parameters()``.
+
         Parameters
         ----------
         module : torch.nn.Module

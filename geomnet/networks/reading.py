@@ -29,8 +29,7 @@ def read_sklearn(model: Any) -> Reading:
     ``MLPRegressor``                 ``gn.Gaussian(sigma, model.n_outputs_)``    means
     ===============================  ==========================================  =============
 
-    with sigma the root of the mean squared residual, say. A regressor of Poisson loss
-    returns the logarithm of its mean here; geomnet has no Poisson likelihood.
+    with sigma the root of the mean squared residual, say.
 
     Parameters
     ----------
@@ -50,7 +49,7 @@ def read_sklearn(model: Any) -> Reading:
     Raises
     ------
     InputError
-        For other estimators, and for those not fitted.
+        For other estimators, those not fitted, and a regressor of Poisson loss.
 
     Examples
     --------
@@ -72,6 +71,11 @@ def read_sklearn(model: Any) -> Reading:
         )
     if not hasattr(model, "coefs_"):
         raise InputError(f"model: this {kind} is not fitted; call model.fit(points, targets) first")
+    if getattr(model, "loss", None) == "poisson":
+        raise InputError(
+            "model: this regressor's loss is Poisson, so that its network gives logarithms of "
+            "means, and geomnet has no such likelihood; train with loss='squared_error'"
+        )
     weights: list[np.ndarray] = []
     biases: list[np.ndarray | None] = []
     for layer, (coefs, intercepts) in enumerate(zip(model.coefs_, model.intercepts_)):
