@@ -92,7 +92,9 @@ class _Batch:
     def _start(self, costs: np.ndarray, supplies: np.ndarray, demands: np.ndarray) -> None:
         """Sources in turn fill the cheapest sinks that have room, those first that would mind."""
         b, m, n, each = len(costs), self.m, self.n, self.all
-        extra = SPREAD * supplies.sum(axis=1, keepdims=True) / self.nodes
+        # where there is nothing to transport, any masses do
+        scale = np.maximum(supplies.sum(axis=1, keepdims=True), np.finfo(float).tiny ** 0.5)
+        extra = SPREAD * scale / self.nodes
         supply = supplies + extra * (1 + np.arange(m) / m)
         demand = demands + extra * (2 + np.arange(n) / (3 * n))
         demand *= supply.sum(axis=1, keepdims=True) / demand.sum(axis=1, keepdims=True)

@@ -83,10 +83,9 @@ def ollivier(
     are not connected are infinitely far apart, but no transport leads from one to another, so
     that each has the curvature it has alone. The distances of all nodes are n² numbers.
 
-    "exact" and "average" are OTD and ATD of GraphRicciCurvature 0.6, which leaves out all neighbours
-    but the nearest 3000, and shares the mass evenly where all of :math:`b^{-l^q}` at a node are
-    below 1e-7 together; here the nearest neighbours have it. Its versions before 0.6 divide by the
-    length of the edge in place of the distance of its ends.
+    "exact" and "average" are OTD and ATD of GraphRicciCurvature 0.6. That leaves out all
+    neighbours but the nearest 3000, and shares the mass evenly where all of :math:`b^{-l^q}` at a
+    node are below 1e-7 together; here the nearest neighbours have it.
 
     References
     ----------

@@ -99,7 +99,7 @@ class WeightedGraph:
             The edge attribute to read. None stands for 1 on every edge, and so does "weight" where
             no edge has it; another name that no edge has, or one that only some have, is an error.
         node_weight : str or None, optional
-            The node attribute to read; None, or a name that no node has, stands for 1.
+            The node attribute to read, one that all nodes have; None stands for 1.
 
         Raises
         ------
@@ -128,7 +128,7 @@ class WeightedGraph:
             _read("edge", found, weight, default="weight"),
             directed=graph.is_directed(),
             node_weights=_read(
-                "node", [graph.nodes[v].get(node_weight) for v in nodes], node_weight, node_weight
+                "node", [graph.nodes[v].get(node_weight) for v in nodes], node_weight
             )
             if node_weight
             else None,
@@ -239,7 +239,7 @@ def _check_edges(edges: Any, n_nodes: int) -> np.ndarray:
     return array.astype(np.intp, copy=False)
 
 
-def _read(kind: str, found: list[Any], name: str | None, default: str | None) -> Any:
+def _read(kind: str, found: list[Any], name: str | None, default: str | None = None) -> Any:
     """Attributes as an array; None where all are missing and that is allowed."""
     missing = sum(value is None for value in found)
     if missing == len(found):
