@@ -13,10 +13,12 @@ import numpy as np
 
 __all__ = ["transport_values"]
 
-ROWS = 16
+ROWS = 64
 """Rows of the cost matrix priced at a time, while most problems find something to improve."""
-TRIES = 6
-"""Pivots made with what one pricing found."""
+TRIES = 8
+"""Most pivots made with what one pricing found."""
+BUSY = 0.5
+"""Share of the problems that must pivot for another try to be worth its calls."""
 SPREAD = 1e-13
 """Share of the mass added to keep arcs from being empty, so that no pivot is without progress."""
 ACCURACY = 1e-13
@@ -32,9 +34,9 @@ def transport_values(
     Parameters
     ----------
     costs : ndarray, shape (b, m, n)
-        From every source to every sink. A source or sink that pads a problem has cost 0 all along.
+        From every source to every sink; infinite where one of them only pads a problem.
     supplies : ndarray, shape (b, m)
-        At least 0; 0 where padding.
+        Above 0, and then 0 for padding.
     demands : ndarray, shape (b, n)
         Likewise, of the same sum.
 
@@ -53,7 +55,7 @@ def transport_values(
     while len(batch.problem) and left:
         left -= 1
         done = batch.improve()
-        if done.sum() > 0.15 * len(done) or (done.any() and len(done) < 8):
+        if done.sum() > 0.25 * len(done) or (done.any() and len(done) < 8):
             over = batch.problem[done]
             potential = batch.potential[done]
             values[over] = np.sum(potential[:, :m] * supplies[over], axis=1)
@@ -68,7 +70,8 @@ class _Batch:
 
     A tree's arcs have slots, one for each node but the root; `paths` holds for every node the set
     of slots between it and the root, `at_sink` the slots whose end away from the root is a sink.
-    Nodes are sources 0 … m − 1, then sinks. Sets are 64 bits a word, words along the first axis.
+    Nodes are sources 0 … m − 1, then sinks; padding is in no tree. Sets are 64 bits a word, words
+    along the first axis.
     """
 
     def __init__(self, costs: np.ndarray, supplies: np.ndarray, demands: np.ndarray) -> None:
@@ -77,7 +80,8 @@ class _Batch:
         self.words = (self.nodes + 63) // 64
         self.problem = np.arange(b)
         self.all = np.arange(b)
-        self.tolerance = ACCURACY * max(float(costs.max(initial=0.0)), np.finfo(float).tiny)
+        largest = float(costs.max(initial=0.0, where=np.isfinite(costs)))
+        self.tolerance = ACCURACY * max(largest, np.finfo(float).tiny)
         self.row, self.rows = 0, min(ROWS, self.m)
         self.idle = np.zeros(b, dtype=np.intp)  # rows priced in vain since the last pivot
         self._start(costs, supplies, demands)
@@ -87,60 +91,74 @@ class _Batch:
         b = len(self.problem)
         self._priced = np.empty(b * self.m * self.n)
         self._masked = np.empty((b, self.nodes))
-        self._word = np.empty((b, self.nodes), dtype=np.uint64)
+        self._words = np.empty((self.words, b, self.nodes), dtype=np.uint64)
+        self._word = self._words[0]
 
     def _start(self, costs: np.ndarray, supplies: np.ndarray, demands: np.ndarray) -> None:
         """Sources in turn fill the cheapest sinks that have room, those first that would mind."""
-        b, m, n, each = len(costs), self.m, self.n, self.all
-        # where there is nothing to transport, any masses do
-        scale = np.maximum(supplies.sum(axis=1, keepdims=True), np.finfo(float).tiny ** 0.5)
-        extra = SPREAD * scale / self.nodes
-        supply = supplies + extra * (1 + np.arange(m) / m)
-        demand = demands + extra * (2 + np.arange(n) / (3 * n))
-        demand *= supply.sum(axis=1, keepdims=True) / demand.sum(axis=1, keepdims=True)
-        relative = costs - costs.min(axis=1, keepdims=True)
-        if n > 1:
-            least = np.partition(relative, 1, axis=2)
-            order = np.argsort(least[:, :, 0] - least[:, :, 1], axis=1)
-        else:
-            order = np.zeros((b, m), dtype=np.intp) + np.arange(m)
+        b, m, n = costs.shape
+        sources, sinks = np.sum(supplies > 0, axis=1), np.sum(demands > 0, axis=1)
+        extra = SPREAD * supplies.sum(axis=1, keepdims=True) / self.nodes
+        supply = supplies + extra * (supplies > 0) * (1 + np.arange(m) / m)
+        demand = demands + extra * (demands > 0) * (2 + np.arange(n) / (3 * n))
+        total = np.maximum(demand.sum(axis=1, keepdims=True), np.finfo(float).tiny)
+        demand *= supply.sum(axis=1, keepdims=True) / total
+        # a sink that is far from all sources is no worse for one of them
+        closed = np.where(demands > 0, -costs.min(axis=1), np.inf)
+        order = self._order(costs, closed)
         self.costs = costs
-        closed = np.zeros((b, n))
         self.flow = np.full((b, self.nodes), np.inf)
         self.source = np.zeros((b, self.nodes), dtype=np.intp)
         self.sink = np.zeros((b, self.nodes), dtype=np.intp)
-        turn, room = np.zeros(b, dtype=np.intp), np.full(b, n)
-        leaves: list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]] = []
-        buffer = np.empty((b, n))
-        for _ in range(self.nodes - 1):
-            source = order[each, turn]
-            np.add(relative[each, source], closed, out=buffer)
-            sink = buffer.argmin(axis=1)
+        turn, room, arcs = np.zeros(b, dtype=np.intp), sinks.copy(), sources + sinks - 1
+        leaves: list[tuple[np.ndarray, ...]] = []
+        for step in range(int(arcs.max(initial=0))):
+            each = np.flatnonzero(arcs > step)
+            source = order[each, turn[each]]
+            sink = (costs[each, source] + closed[each]).argmin(axis=1)
             has, wants = supply[each, source], demand[each, sink]
             # one line is done with at a time, and the last source is the root of the tree
-            spent = (turn < m - 1) & ((room == 1) | (has <= wants))
+            spent = (turn[each] < sources[each] - 1) & ((room[each] == 1) | (has <= wants))
             moved = np.where(spent, has, wants)
             leaf = np.where(spent, source, m + sink)
-            leaves.append((leaf, source + (m + sink) - leaf, spent, costs[each, source, sink]))
+            leaves.append(
+                (each, leaf, source + (m + sink) - leaf, spent, costs[each, source, sink])
+            )
             self.flow[each, leaf] = moved
             self.source[each, leaf], self.sink[each, leaf] = source, m + sink
             supply[each, source] = has - moved
             demand[each, sink] = wants - moved
             closed[each, sink] = np.where(spent, closed[each, sink], np.inf)
-            room -= ~spent
-            turn += spent
+            room[each] -= ~spent
+            turn[each] += spent
         np.maximum(self.flow, 0.0, out=self.flow)
         self.paths = np.zeros((self.words, b, self.nodes), dtype=np.uint64)
         self.at_sink = np.zeros((self.words, b), dtype=np.uint64)
         self.potential = np.zeros((b, self.nodes))
-        for leaf, parent, is_source, cost in reversed(leaves):
+        for each, leaf, parent, is_source, cost in reversed(leaves):
             word, bit = leaf >> 6, ONE << (leaf & 63).astype(np.uint64)
             path = self.paths[:, each, parent]
-            path[word, each] |= bit
+            path[word, np.arange(len(each))] |= bit
             self.paths[:, each, leaf] = path
             self.at_sink[word, each] |= np.where(is_source, np.uint64(0), bit)
-            step = np.where(is_source, cost, -cost)
-            self.potential[each, leaf] = self.potential[each, parent] + step
+            rise = np.where(is_source, cost, -cost)
+            self.potential[each, leaf] = self.potential[each, parent] + rise
+
+    @staticmethod
+    def _order(costs: np.ndarray, offset: np.ndarray) -> np.ndarray:
+        """Sources by what the second best sink costs them more than the best, the most first."""
+        b, m, n = costs.shape
+        gap = np.full((b, m), -np.inf)
+        each, buffer = np.arange(b), np.empty((b, n))
+        for source in range(m):
+            np.add(costs[:, source], offset, out=buffer)
+            best = buffer.argmin(axis=1)
+            least = buffer[each, best]
+            buffer[each, best] = np.inf
+            second = buffer.min(axis=1)
+            real = np.isfinite(least)
+            gap[real, source] = second[real] - least[real]
+        return np.argsort(-gap, axis=1, kind="stable")
 
     def keep(self, places: np.ndarray) -> None:
         """Go on with these problems alone."""
@@ -156,19 +174,13 @@ class _Batch:
         last = min(first + self.rows, m)
         self.row = 0 if last == m else last
         priced = self._priced[: b * (last - first) * n].reshape(b, last - first, n)
-        np.subtract(
-            self.potential[:, first:last, None], self.potential[:, None, m:], out=priced
-        )  # fmt: skip
-        priced -= self.costs[:, first:last]
-        sinks = priced.argmax(axis=2)
-        rows = np.arange(first, last)
-        excess = np.take_along_axis(priced, sinks[..., None], axis=2)[..., 0]
-        prices = self.costs[self.all[:, None], rows, sinks]
+        np.add(self.costs[:, first:last], self.potential[:, None, m:], out=priced)
+        sinks = priced.argmin(axis=2)
+        prices = self.costs[self.all[:, None], np.arange(first, last), sinks]
         sinks += m
         for attempt in range(TRIES):
-            if attempt:
-                excess = self.potential[:, first:last] - prices
-                excess -= self.potential[self.all[:, None], sinks]
+            excess = self.potential[:, first:last] - prices
+            excess -= self.potential[self.all[:, None], sinks]
             best = excess.argmax(axis=1)
             gain = excess[self.all, best]
             active = gain > self.tolerance
@@ -179,7 +191,7 @@ class _Batch:
                     self.rows = min(2 * self.rows, m)
                 elif share > 0.6:
                     self.rows = min(max(self.rows // 2, ROWS), m)
-            if share < (0.0 if attempt == 0 else 0.6) or share == 0:
+            if share < (0.0 if attempt == 0 else BUSY) or share == 0:
                 break
             self._pivot(active, gain, first + best, sinks[self.all, best])
         return self.idle >= m
@@ -217,9 +229,8 @@ class _Batch:
         cycle[word, each] ^= bit
         cycle[:, ~active] = 0
         turned[:, ~active] = 0
-        for paths, added in zip(self.paths, cycle):
-            np.bitwise_and(cut_off, added[:, None], out=self._word)
-            paths ^= self._word
+        np.bitwise_and(cut_off, cycle[:, :, None], out=self._words)
+        self.paths ^= self._words
         self.at_sink ^= turned
         # the slot now holds the entering arc
         now, place = np.flatnonzero(active), slot[active]

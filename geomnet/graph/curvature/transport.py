@@ -7,14 +7,19 @@ from joblib import Parallel, delayed
 from scipy.sparse import csr_array
 
 from ...errors import ConvergenceError
+from ...memory import keep_freed_memory
 from .network_simplex import transport_values
 
 __all__ = ["transport_costs"]
 
 ENTRIES = 2**21
 """Entries of the cost matrices of one batch."""
-MOST = 512
+MOST = 256
 """Problems of one batch."""
+FEWEST = 24
+"""Problems that share a batch even if their sizes differ: less is not worth its calls."""
+GRADE = 1.35
+"""Ratio of sizes within a batch."""
 EMPTY = 1e-15
 """Share of the mass that is a rounding error."""
 
@@ -44,49 +49,49 @@ def transport_costs(
     -------
     ndarray, shape (m,)
     """
+    keep_freed_memory()
     batches = _batches(before, after, edges)
-    work = (
-        delayed(_solve)(distances, before, after, edges[batch]) for batch in batches
-    )  # fmt: skip
+    n = len(distances)
+    padded = np.full((n + 1, n + 1), np.inf)  # one more place, out of reach, pads a problem
+    padded[:n, :n] = distances
     cost = np.empty(len(edges))
     if n_jobs == 1 or len(batches) == 1:
-        found = [call(*arguments) for call, arguments, _ in work]
+        found = [_solve(padded, before, after, edges[batch]) for batch in batches]
     else:
-        found = Parallel(n_jobs=n_jobs)(work)
+        found = Parallel(n_jobs=n_jobs)(
+            delayed(_solve)(padded, before, after, edges[batch]) for batch in batches
+        )
     for batch, values in zip(batches, found):
         cost[batch] = values
     return cost
 
 
 def _batches(before: csr_array, after: csr_array, edges: np.ndarray) -> list[np.ndarray]:
-    """Edges of like sizes together."""
+    """Edges of like sizes together, the largest first."""
     sizes = np.diff(before.indptr)[edges[:, 0]], np.diff(after.indptr)[edges[:, 1]]
     small, large = np.minimum(*sizes), np.maximum(*sizes)
-    order = np.lexsort((large, small))
+    grade = np.round(np.log(large) / np.log(GRADE))
+    order = np.lexsort((large, small, grade))[::-1]
     batches, start = [], 0
     while start < len(order):
-        entries = small[order[start:]] * large[order[start:]]
-        count = int(np.clip(ENTRIES // entries[0], 1, MOST))
-        batches.append(order[start : start + count])
-        start += count
+        first = order[start]
+        most = int(np.clip(ENTRIES // (small[first] * large[first]), 1, MOST))
+        batch = order[start : start + most]
+        alike = (small[batch] * GRADE >= small[first]) & (grade[batch] == grade[first])
+        batches.append(batch[: max(FEWEST, int(alike.sum()))])
+        start += len(batches[-1])
     return batches
 
 
 def _solve(
-    distances: np.ndarray, before: csr_array, after: csr_array, edges: np.ndarray
+    padded: np.ndarray, before: csr_array, after: csr_array, edges: np.ndarray
 ) -> np.ndarray:
     excess = csr_array(before[edges[:, 0]] - after[edges[:, 1]])
-    places = distances.shape[0]
-    # one more place, at distance 0 from all, for what pads a problem
-    padded = np.zeros((places + 1, places + 1))
-    padded[:places, :places] = distances
     supplies, sources = _parts(excess, 1.0)
     demands, sinks = _parts(excess, -1.0)
     if supplies.shape[1] > demands.shape[1]:
         padded, supplies, sources, demands, sinks = padded.T, demands, sinks, supplies, sources
     costs = padded[sources[:, :, None], sinks[:, None, :]]
-    if supplies.shape[1] == 1:
-        return np.sum(costs[:, 0] * demands, axis=1)
     values, solved = transport_values(costs, supplies, demands)
     if not solved.all():
         raise ConvergenceError(f"transport: {(~solved).sum()} problems ran out of pivots", values)
