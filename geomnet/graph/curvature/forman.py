@@ -60,8 +60,8 @@ def forman(
 
     References
     ----------
-    [Forman03]_ defines it for cell complexes, [SreejithMohanraj16]_ for networks and [Samal18]_
-    with triangles.
+    Forman (2003), Discrete Comput. Geom. 29, 323, for cell complexes; Sreejith et al. (2016),
+    J. Stat. Mech. 063206, for networks; Samal et al. (2018), Sci. Rep. 8, 8650, with triangles.
 
     Examples
     --------

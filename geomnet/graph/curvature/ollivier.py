@@ -89,7 +89,8 @@ def ollivier(
 
     References
     ----------
-    [Ollivier09]_ defines the curvature, [Ni19]_ the distributions with α and exponents.
+    Ollivier (2009), J. Funct. Anal. 256, 810. Ni et al. (2019), Sci. Rep. 9, 9984, for the
+    distributions.
 
     Examples
     --------

@@ -74,7 +74,8 @@ def resistance_curvature(
 
     References
     ----------
-    [DevriendtLambiotte22]_; the theorem is [Foster49]_'s.
+    Devriendt & Lambiotte (2022), J. Phys. Complex. 3, 025008. Foster (1949), Reissner Anniversary
+    Volume, 333, for the theorem.
 
     Examples
     --------

@@ -85,7 +85,7 @@ def ricci_flow(
 
     References
     ----------
-    [Ni19]_.
+    Ni et al. (2019), Sci. Rep. 9, 9984.
 
     Examples
     --------
