@@ -82,8 +82,8 @@ class WeightedGraph:
             "node_weights", np.ones(n_nodes) if node_weights is None else node_weights,
             shape=(n_nodes,),
         )  # fmt: skip
-        self._check_positive("weights", self.weights, self.edge_names)
-        self._check_positive("node_weights", self.node_weights, self.nodes)
+        self._check_positive("weights", self.weights)
+        self._check_positive("node_weights", self.node_weights)
         self._check_simple()
 
     @classmethod
@@ -116,26 +116,25 @@ class WeightedGraph:
                 "one of each"
             )
         nodes = list(graph)
-        place = dict(zip(nodes, range(len(nodes))))
         rows = list(graph.edges(data=weight)) if weight else [(*e, None) for e in graph.edges]
-        edges = np.fromiter(
-            (place[end] for row in rows for end in row[:2]), np.intp, 2 * len(rows)
-        ).reshape(-1, 2)
-        found = [row[2] for row in rows]
-        return cls(
+        tails, heads, found = map(list, zip(*rows)) if rows else ([], [], [])
+        place = dict(zip(nodes, range(len(nodes))))
+        edges = np.array([[place[v] for v in tails], [place[v] for v in heads]], dtype=np.intp).T
+        sizes = None
+        if node_weight:
+            sizes = _read("node", [graph.nodes[v].get(node_weight) for v in nodes], node_weight)
+        read = cls(
             len(nodes),
             edges,
             _read("edge", found, weight, default="weight"),
             directed=graph.is_directed(),
-            node_weights=_read(
-                "node", [graph.nodes[v].get(node_weight) for v in nodes], node_weight
-            )
-            if node_weight
-            else None,
+            node_weights=sizes,
             nodes=nodes,
         )
+        read.__dict__["edge_names"] = list(zip(tails, heads))
+        return read
 
-    @property
+    @cached_property
     def edge_names(self) -> list[tuple[Hashable, Hashable]]:
         """The edges by the names of their ends, in order."""
         nodes = self.nodes
@@ -189,13 +188,14 @@ class WeightedGraph:
         total = np.bincount(ends, weights=np.repeat(values, 2), minlength=self.n_nodes)
         return total / np.maximum(degree, 1)
 
-    def _check_positive(self, name: str, values: np.ndarray, names: Any) -> None:
+    def _check_positive(self, name: str, values: np.ndarray) -> None:
         if np.all(values > 0):
             return
         bad = np.flatnonzero(values <= 0)
+        where = (self.edge_names if name == "weights" else self.nodes)[bad[0]]
         raise InputError(
             f"{name}: {len(bad)} of {len(values)} are not above zero, first {values[bad[0]]:g} at "
-            f"{names[bad[0]]!r}; drop these edges, merge their ends, or give positive weights"
+            f"{where!r}; drop these edges, merge their ends, or give positive weights"
         )
 
     def _check_simple(self) -> None:
@@ -208,8 +208,8 @@ class WeightedGraph:
             )
         if not self.directed:
             tail, head = np.minimum(tail, head), np.maximum(tail, head)
-        key = tail * self.n_nodes + head
-        if np.unique(key).size < key.size:
+        key = np.sort(tail * self.n_nodes + head)
+        if np.any(key[1:] == key[:-1]):
             raise InputError("edges: an edge is given twice; give each once")
 
 
