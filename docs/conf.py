@@ -26,6 +26,8 @@ nb_execution_mode = "force"
 nb_execution_raise_on_error = True
 nb_execution_timeout = 180
 nb_merge_streams = True
+# the n of "shape (n, d)" is no reference, though several classes have an attribute of that name
+suppress_warnings = ["ref.python"]
 autosummary_generate = True
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"

@@ -127,7 +127,7 @@ class FisherData:
         found = self.model.linearise(self.theta, points)
         owed, given = self.likelihood.n_parameters, found.output.shape[1]
         if owed != given:
-            raise InputError(_mismatch(self.likelihood, owed, given))
+            raise InputError(_mismatch(self.model, self.likelihood, owed, given))
         if self._keep:
             self._linearised[index] = found
         return found
@@ -167,6 +167,12 @@ class FisherData:
             self._factors[index] = found
         return found
 
+    def each_factor(self, index: int) -> Iterator[Factors]:
+        """Layer factors of a chunk one by one, in any order, none of them kept."""
+        if index in self._factors:
+            return iter(self._factors[index])
+        return self.linearised(index).each_factor(self.covectors(index))
+
     def joined_factors(self) -> Iterator[list[Factors]]:
         """Layer factors of as many chunks at once as there is memory for."""
         group: list[list[Factors]] = []
@@ -185,10 +191,18 @@ class FisherData:
             yield part, index
 
 
-def _mismatch(likelihood: Likelihood, owed: int, given: int) -> str:
-    hint = "give the readout between them as readout=gn.Readout(weight, bias)"
+def _mismatch(model: Model, likelihood: Likelihood, owed: int, given: int) -> str:
+    """What to do where the network's output is not what the likelihood takes."""
+    fitting = {
+        "Categorical": f"gn.Categorical({given})",
+        "Bernoulli": f"gn.Bernoulli({given})",
+        "Gaussian": f"gn.Gaussian(sigma, {given})",
+    }.get(type(likelihood).__name__, "a likelihood of as many")
+    hint = f"take {fitting}, or give what is between them as readout=gn.Readout(weight, bias)"
     if given == 1 and owed == 2:
         hint = "a network with one logit for two classes goes with gn.Bernoulli()"
+    elif given == model.dim:  # states, as those of gn.Network
+        hint = "give the readout between them, readout=fit.readout of a trained network"
     return (
         f"likelihood: {likelihood} takes {owed} parameters, but the network gives {given}; {hint}"
     )

@@ -25,8 +25,9 @@ def effective_dimension(fishers: Any, n: int | None = None, gamma: float = 1.0) 
     the integral being the mean over the parameters drawn. As n grows it tends to the (largest)
     rank of G, from above and slowly: a direction counts as one only where log κ is large beside the
     logarithm of its eigenvalue. For few data it is no count of directions, and may pass the
-    rank and p; compare networks at one n. With one θ it is the limit of the local effective dimension (Abbas et
-    al. 2021b) in a small ball: that of the trained network, rather than of its architecture.
+    rank and p; compare networks at one n. With one θ it is the limit of the local effective
+    dimension (Abbas et al. 2021b) in a small ball: that of the trained network, rather than of its
+    architecture.
 
     Parameters
     ----------

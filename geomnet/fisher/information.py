@@ -154,9 +154,9 @@ class FisherInformation:
         """What copies and pickles take: all but what solvers keep."""
         return {name: value for name, value in self.__dict__.items() if name != "spectrum"}
 
-    def generator(self) -> np.random.Generator:
+    def generator(self, *stream: int) -> np.random.Generator:
         """A generator of the seed, anew: what is drawn does not depend on what was drawn before."""
-        return np.random.default_rng(self._seed)
+        return np.random.default_rng([self._seed, *stream] if stream else self._seed)
 
     @property
     def n_parameters(self) -> int:
@@ -190,6 +190,10 @@ class FisherInformation:
         """Products with the columns of a matrix (p, k), as many in one pass as memory allows."""
         vectors = check_array("vectors", vectors, shape=(self.n_parameters, None))
         return np.ascontiguousarray(self.products(np.ascontiguousarray(vectors.T)).T)
+
+    def __matmul__(self, vectors: Any) -> np.ndarray:
+        """Product with a vector (p,) or a matrix (p, k)."""
+        return self.matvec(vectors) if np.ndim(vectors) == 1 else self.matmat(vectors)
 
     def linear_operator(self) -> LinearOperator:
         """G as an operator of ``scipy.sparse.linalg``."""
@@ -261,7 +265,7 @@ class FisherInformation:
         """Diagonal of G, (p,): the information each parameter holds by itself."""
         found = np.zeros(self.n_parameters)
         for _, index in self._data.chunks():
-            for factors in self._data.factors(index):
+            for factors in self._data.each_factor(index):
                 found[factors.start : factors.stop] += factors.squares()
         return found
 
@@ -269,7 +273,7 @@ class FisherInformation:
         """Trace of G, or the traces of its layers' blocks, (layers,), which add up to it."""
         found = np.zeros(len(self.layers))
         for _, index in self._data.chunks():
-            for factors in self._data.factors(index):
+            for factors in self._data.each_factor(index):
                 found[factors.layer] += factors.norms().sum()
         return found if per_layer else float(found.sum())
 
@@ -353,8 +357,9 @@ class FisherInformation:
         return float(np.linalg.norm(self.push(v[None])))
 
     def fisher_rao_norm(self) -> float:
-        r"""Squared Fisher–Rao norm :math:`θ^\top Gθ` of the network (Liang et al. 2019).
+        r"""Squared Fisher–Rao norm :math:`θ^\top Gθ` of the network, the square of ``norm(theta)``.
 
+        Liang et al. (2019) define it, as an average over the data's labels: ``kind="empirical"``.
         It does not change when a ReLU unit's weights are rescaled. For a network of L+1 matrices
         without biases, with ReLU, it is :math:`(L+1)^2E[z^\top F(z)z]`.
         """

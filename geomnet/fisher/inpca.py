@@ -13,11 +13,12 @@ coordinates count negatively, as time does in Minkowski space,
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy.linalg import eigh
 from sklearn.base import BaseEstimator
+from sklearn.utils.metadata_routing import UNUSED
 
 from ..errors import InputError, check_array, check_choice, check_integer
 from .prediction import Predictions
@@ -64,6 +65,10 @@ class InPCA(BaseEstimator):
     >>> inpca.signature_.tolist(), round(inpca.explained_stress(1), 6)
     ([1.0], 1.0)
     """
+
+    # metadata routing is of X's companions; predictions take the place of X itself
+    __metadata_request__fit: ClassVar = {"predictions": UNUSED}
+    __metadata_request__transform: ClassVar = {"predictions": UNUSED}
 
     def __init__(self, n_components: int | None = 3, kind: str = "bhattacharyya") -> None:
         self.n_components = n_components

@@ -122,25 +122,24 @@ class KroneckerFisher:
 
 def kronecker_factors(data: FisherData, n_parameters: int) -> KroneckerFisher:
     """Kronecker factors of a Fisher matrix."""
-    inputs: list[np.ndarray] = []
-    signals: list[np.ndarray] = []
-    maps: list[AffineMap] = []
+    found: dict[int, tuple[AffineMap, np.ndarray, np.ndarray]] = {}
     for part, index in data.chunks():
         weights = data.sample.weights[part, None]
-        for number, factors in enumerate(data.factors(index)):
+        for factors in data.each_factor(index):
             if not isinstance(factors, AffineFactors):
                 raise InputError(
                     "network: Kronecker factors are of affine maps, and this network is known by "
                     "its Jacobian only; take blocks() or diag()"
                 )
             place, uses = factors.map, len(factors.inputs)
-            if number == len(maps):
-                maps.append(place)
-                inputs.append(np.zeros((place.inputs + place.bias,) * 2))
-                signals.append(np.zeros((place.outputs,) * 2))
+            if place.start not in found:
+                width = place.inputs + place.bias
+                found[place.start] = place, np.zeros((width, width)), np.zeros((place.outputs,) * 2)
+            _, inputs, signals = found[place.start]
             for a, b in zip(factors.inputs, factors.signals):
                 a = np.column_stack([a, np.ones(len(a))]) if place.bias else a
-                inputs[number] += a.T @ (a * weights) / uses
+                inputs += a.T @ (a * weights) / uses
                 flat = b.reshape(-1, place.outputs)
-                signals[number] += flat.T @ flat
-    return KroneckerFisher(tuple(maps), tuple(inputs), tuple(signals), n_parameters)
+                signals += flat.T @ flat
+    maps, inputs_of, signals_of = zip(*(found[start] for start in sorted(found)))
+    return KroneckerFisher(maps, inputs_of, signals_of, n_parameters)

@@ -142,6 +142,7 @@ def _unpack(
     network: Any, theta: np.ndarray, readout: Readout | None
 ) -> tuple[np.ndarray, Readout | None]:
     """Parameters as the network takes them, and the readout."""
+    theta = theta.copy()
     if readout is not None:
         outputs, inputs = readout.weight.shape
         cut = len(theta) - outputs * (inputs + 1)

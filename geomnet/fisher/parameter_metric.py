@@ -20,7 +20,7 @@ class ParameterFisherMetric(ChartMetric):
     r"""The metric :math:`\langle u, v\rangle_θ = u^\top(G(θ) + δI)v` on parameters θ (p,).
 
     A geomstats metric: ``exp``, ``log``, ``dist`` and ``geodesic`` come from the solvers, for
-    networks small enough that a p×p matrix is no matter (some fifty parameters). G is singular
+    networks of some twenty parameters. G is singular
     where parameters leave no trace on the sample, as a rule; the damping δ makes it Riemannian.
     Geodesics run far out along such directions where δ is small, and take minutes to find; a
     hundredth of the mean diagonal of G takes seconds.

@@ -97,7 +97,7 @@ class Predictions:
             )
         set_ = object.__setattr__
         set_(self, "z", z.copy())
-        set_(self, "weights", weights)
+        set_(self, "weights", weights.copy())
         if self.names is not None:
             if isinstance(self.names, str) or len(self.names) != m:
                 raise InputError(f"names: expected one for each of {m} models, got {self.names!r}")

@@ -153,7 +153,7 @@ class Spectrum:
             self._apply,
             self.side,
             k,
-            self.fisher.generator(),
+            self.fisher.generator(1),
             tolerance=1e-10 if vectors else 1e-7,
             memory=self.fisher.memory_limit // 4,
         )
@@ -175,7 +175,11 @@ class Spectrum:
         if method == "exact" or (method == "auto" and small):
             return Estimate(self._exact_logdet(damping) + shift)
         lower, upper = quadratic_forms(
-            self._apply, self.side, lambda x: np.log1p(x / damping), probes, self.fisher.generator()
+            self._apply,
+            self.side,
+            lambda x: np.log1p(x / damping),
+            probes,
+            self.fisher.generator(1),
         )
         forms, width = 0.5 * (lower + upper), 0.5 * float(np.mean(upper - lower))
         error = float(np.hypot(np.std(forms, ddof=1) / np.sqrt(probes), width))
@@ -236,12 +240,17 @@ class Spectrum:
         return x + invert(b - fisher.matvec(x) - damping * x)
 
     def _conjugate_gradients(self, b: np.ndarray, damping: float, tolerance: float) -> np.ndarray:
-        """Solve by products; the diagonal scales what layers of different size give."""
+        """Solve by products, preconditioned by the Kronecker approximation where there is one."""
         fisher = self.fisher
-        scale = 1 / (fisher.diag() + damping)
+        try:
+            kronecker = fisher.kfac()
+        except InputError:
+            scale = 1 / (fisher.diag() + damping)
+            precondition = LinearOperator(fisher.shape, lambda v: scale * v)
+        else:
+            precondition = LinearOperator(fisher.shape, lambda v: kronecker.solve(v, damping))
         operator = LinearOperator(fisher.shape, lambda v: fisher.matvec(v) + damping * v)
-        jacobi = LinearOperator(fisher.shape, lambda v: scale * v)
-        x, left = cg(operator, b, rtol=tolerance, maxiter=2000, M=jacobi)
+        x, left = cg(operator, b, rtol=tolerance, maxiter=2000, M=precondition)
         if left:
             raise ConvergenceError(
                 f"conjugate gradients for (G + {damping:g})x = b stopped after {left} products; "

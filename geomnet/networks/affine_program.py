@@ -148,6 +148,28 @@ class AffineProgram:
             for step in self.steps
         )
 
+    @cached_property
+    def last_read(self) -> tuple[tuple[int, ...], ...]:
+        """For every step, the values that no later step reads."""
+        last: dict[int, int] = {}
+        for index, step in enumerate(self.steps):
+            sources = step.sources if isinstance(step, Combine) else (step.source,)
+            last.update(dict.fromkeys(sources, index))
+        return tuple(
+            tuple(value for value, step in last.items() if step == index)
+            for index in range(len(self.steps))
+        )
+
+    @cached_property
+    def uses(self) -> dict[int, int]:
+        """How many steps use the map that starts at a place of θ."""
+        starts = [
+            step.map.start
+            for step in self.steps
+            if isinstance(step, Affine) and isinstance(step.map, AffineMap)
+        ]
+        return {start: starts.count(start) for start in starts}
+
     def run(self, theta: np.ndarray, points: np.ndarray) -> LinearisedProgram:
         """Run the program on points (n, d)."""
         return LinearisedProgram(self, theta, points)
@@ -208,25 +230,33 @@ class LinearisedProgram(LinearisedModel):
         for index, step in enumerate(self.program.scaled_steps, start=1):
             if isinstance(step, Combine):
                 changes.append(_combine(changes, step))
-                continue
-            matrix, moved = self.matrices[index], changes[step.source]
-            assert matrix is not None
-            change = None
-            if isinstance(step.map, AffineMap):
-                d_matrix, d_offset = step.map.split(directions)
-                d_matrix = d_matrix.reshape(-1, step.map.inputs)
-                change = (self.values[step.source] @ d_matrix.T).reshape(n, count, -1)
-                if d_offset is not None:
-                    change += d_offset
-            if moved is not None:
-                through = (moved.reshape(n * count, -1) @ matrix.T).reshape(n, count, -1)
-                change = through if change is None else np.add(change, through, out=change)
-            slope = self.slopes[index]
-            if change is not None and slope is not None:
-                change *= slope[:, None, :]
-            changes.append(change)
+            else:
+                changes.append(self._push(index, step, changes[step.source], directions))
+            for value in self.program.last_read[index - 1]:
+                changes[value] = None  # what is no longer needed makes room in the cache
         last = changes[-1]
         return np.zeros((n, count, self.output.shape[1])) if last is None else last
+
+    def _push(
+        self, index: int, step: Affine, moved: np.ndarray | None, directions: np.ndarray
+    ) -> np.ndarray | None:
+        """Change of one value, its source having changed by `moved`."""
+        count, n = len(directions), len(self.values[0])
+        matrix, slope = self.matrices[index], self.slopes[index]
+        assert matrix is not None
+        change = None
+        if isinstance(step.map, AffineMap):
+            d_matrix, d_offset = step.map.split(directions)
+            d_matrix = d_matrix.reshape(-1, step.map.inputs)
+            change = (self.values[step.source] @ d_matrix.T).reshape(n, count, -1)
+            if d_offset is not None:
+                change += d_offset
+        if moved is not None:
+            through = (moved.reshape(n * count, -1) @ matrix.T).reshape(n, count, -1)
+            change = through if change is None else np.add(change, through, out=change)
+        if change is not None and slope is not None:
+            change *= slope[:, None, :]
+        return change
 
     def vjp(self, covectors: np.ndarray) -> np.ndarray:
         """Pull covectors on the output (n, k, C) back to θ: (k, p)."""
@@ -242,12 +272,21 @@ class LinearisedProgram(LinearisedModel):
 
     def factors(self, covectors: np.ndarray) -> list[Factors]:
         """Inputs and signals of every map for covectors (n, q, C): the layer factors."""
-        inputs: dict[int, list[np.ndarray]] = {m.start: [] for m in self.program.maps}
-        signals: dict[int, list[np.ndarray]] = {m.start: [] for m in self.program.maps}
+        return sorted(self.each_factor(covectors), key=lambda factors: factors.start)
+
+    def each_factor(self, covectors: np.ndarray) -> Iterator[Factors]:
+        """The layer factors from the last map to the first, as the signals reach them."""
+        parts: dict[int, tuple[list[np.ndarray], list[np.ndarray]]] = {}
         for step, signal in self._backward(covectors):
-            inputs[step.map.start].append(self.values[step.source])  # type: ignore[union-attr]
-            signals[step.map.start].append(signal)  # type: ignore[union-attr]
-        return [AffineFactors(m, inputs[m.start], signals[m.start]) for m in self.program.maps]
+            place = step.map
+            assert isinstance(place, AffineMap)
+            inputs, signals = parts.setdefault(place.start, ([], []))
+            inputs.append(self.values[step.source])
+            signals.append(signal)
+            del signal
+            if len(inputs) == self.program.uses[place.start]:
+                yield AffineFactors(place, *parts.pop(place.start))
+                del inputs, signals
 
     def pull_back_values(self, covectors: np.ndarray) -> list[np.ndarray | None]:
         """Covectors on the output (n, q, C), pulled back to every value: ∂(output)/∂v."""

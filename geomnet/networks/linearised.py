@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -33,3 +34,7 @@ class LinearisedModel(ABC):
     @abstractmethod
     def factors(self, covectors: np.ndarray) -> list[Factors]:
         """Rows r·∂z/∂θ of every datum for its q covectors (n, q, C), by parts of θ."""
+
+    def each_factor(self, covectors: np.ndarray) -> Iterator[Factors]:
+        """The same one by one, in any order, for who needs no two of them at once."""
+        yield from self.factors(covectors)
