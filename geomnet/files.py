@@ -8,9 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import numpy as np
+
 from .errors import InputError
 
-__all__ = ["write_whole"]
+__all__ = ["write_npz", "write_whole"]
 
 
 def write_whole(path: Any, write: Callable[[BinaryIO], None], *, name: str = "path") -> Path:
@@ -43,3 +45,12 @@ def write_whole(path: Any, write: Callable[[BinaryIO], None], *, name: str = "pa
             raise InputError(f"{name}: cannot write {str(path)!r} ({error.strerror})") from None
         raise
     return path
+
+
+def write_npz(path: Any, **arrays: Any) -> Path:
+    """Write arrays by name as a compressed NPZ, whole or not at all."""
+
+    def write(file: BinaryIO) -> None:
+        np.savez_compressed(file, **arrays)
+
+    return write_whole(path, write)

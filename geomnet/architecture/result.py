@@ -12,7 +12,7 @@ import numpy as np
 from ..curve import Curve
 from ..datasets import read_npz
 from ..errors import InputError
-from ..files import write_whole
+from ..files import write_npz
 from ..networks import Network
 
 __all__ = ["ArchitectureGeodesic"]
@@ -112,10 +112,7 @@ class ArchitectureGeodesic:
         """Save parameters, path and numbers as an NPZ, whole or not at all."""
         header = json.dumps({name: getattr(self, name) for name in NUMBERS})
 
-        def write(file):
-            np.savez_compressed(file, theta=self.theta, path=self.path, header=header)
-
-        write_whole(path, write)
+        write_npz(path, theta=self.theta, path=self.path, header=header)
 
     @classmethod
     def load(cls, path: Any) -> ArchitectureGeodesic:

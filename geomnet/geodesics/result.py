@@ -14,7 +14,7 @@ from scipy.interpolate import CubicSpline
 from ..curve import Curve
 from ..datasets import read_npz
 from ..errors import InputError
-from ..files import write_whole
+from ..files import write_npz
 from .certificate import Certificate
 from .polynomials.legendre import evaluate
 
@@ -149,10 +149,7 @@ class Geodesic:
         if self.coefficients is not None:
             arrays["coefficients"] = self.coefficients
 
-        def write(file):
-            np.savez_compressed(file, header=header, **arrays)
-
-        write_whole(path, write)
+        write_npz(path, header=header, **arrays)
 
     @classmethod
     def load(cls, path: Any) -> Geodesic:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from scipy.stats import rankdata
 
 from ..datasets import read_npz
 from ..errors import InputError
-from ..files import write_whole
+from ..files import write_npz
 
 __all__ = ["LabelNoiseStudy"]
 
@@ -190,10 +190,7 @@ class LabelNoiseStudy:
         header = json.dumps({name: getattr(self, name) for name in (*WORDS, "problems")})
         arrays = {name: getattr(self, name) for name in ARRAYS}
 
-        def write(file: BinaryIO) -> None:
-            np.savez_compressed(file, header=header, **arrays)
-
-        write_whole(path, write)
+        write_npz(path, header=header, **arrays)
 
     @classmethod
     def load(cls, path: Any) -> LabelNoiseStudy:

@@ -11,14 +11,14 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
 from ..datasets import read_npz
 from ..errors import ConvergenceError, InputError, check_array, check_integer
-from ..files import write_whole
+from ..files import write_npz
 from ..likelihoods import Likelihood
 from ..metrics import Metric
 from ..networks import Fit, Network, Readout, train
@@ -138,10 +138,7 @@ class LeastActionPath:
         header = json.dumps({"metric": self.metric, "problems": self.problems})
         arrays = {name: getattr(self, name) for name in ARRAYS}
 
-        def write(file: BinaryIO) -> None:
-            np.savez_compressed(file, header=header, **arrays)
-
-        write_whole(path, write)
+        write_npz(path, header=header, **arrays)
 
     @classmethod
     def load(cls, path: Any) -> LeastActionPath:
