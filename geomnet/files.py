@@ -47,7 +47,7 @@ def write_whole(path: Any, write: Callable[[BinaryIO], None], *, name: str = "pa
     return path
 
 
-def write_npz(path: Any, **arrays: Any) -> Path:
+def write_npz(path: Any, /, **arrays: Any) -> Path:
     """Write arrays by name as a compressed NPZ, whole or not at all."""
 
     def write(file: BinaryIO) -> None:
