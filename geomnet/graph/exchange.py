@@ -1,0 +1,99 @@
+"""The geometry as a networkx graph, and in files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import networkx as nx
+import numpy as np
+
+from ..errors import check_choice
+from ..files import write_whole
+from .memory import horizon, planck_length
+from .relations import Relation, relation_or_default
+
+if TYPE_CHECKING:
+    from .geometry import EmergentGeometry
+
+__all__ = ["to_networkx", "write_graph"]
+
+
+def to_networkx(geometry: EmergentGeometry, relation: Relation | None = None) -> nx.DiGraph:
+    """The geometry as a directed graph, from inputs to outputs.
+
+    Node attributes are ``layer``, ``unit``, ``fisher`` (the diagonal of the gate Fisher matrix),
+    ``flow``, ``time`` (of the layer), ``planck_length`` and ``horizon``; edge attributes
+    ``weight``, ``fisher``, ``conductance`` and ``length``, that of the relation between its ends.
+
+    Parameters
+    ----------
+    geometry : EmergentGeometry
+    relation : Relation, optional
+        Of the lengths; ``CorrelationLength()`` by default.
+
+    Returns
+    -------
+    networkx.DiGraph
+        Its nodes are numbers, as the geometry's arrays have them.
+    """
+    # networkx gives these defaults to what it reads from GraphML: with them it reads back equal
+    graph = nx.DiGraph(n=geometry.n, node_default={}, edge_default={})
+    columns = {
+        "layer": geometry.layer,
+        "unit": geometry.unit,
+        "fisher": np.diag(geometry.gate_fisher),
+        "flow": geometry.flow,
+        "time": geometry.time[geometry.layer],
+        "planck_length": planck_length(geometry),
+        "horizon": horizon(geometry),
+    }
+    rows = zip(*(values.tolist() for values in columns.values()))
+    graph.add_nodes_from((i, dict(zip(columns, row))) for i, row in enumerate(rows))
+    lengths = relation_or_default(relation).lengths(geometry)
+    edges = geometry.conductance.tocoo()
+    source, target = edges.row, edges.col
+    attributes = {
+        "weight": _entries(geometry.weight, source, target),
+        "fisher": _entries(geometry.edge_fisher, source, target),
+        "conductance": edges.data,
+        "length": lengths[source, target],
+    }
+    values = zip(*(column.tolist() for column in attributes.values()))
+    graph.add_edges_from(
+        (i, j, dict(zip(attributes, row)))
+        for i, j, row in zip(source.tolist(), target.tolist(), values)
+    )
+    return graph
+
+
+def _entries(matrix: Any, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Entries of a sparse matrix at places."""
+    return np.asarray(matrix[rows, columns]).reshape(-1)
+
+
+def write_graph(graph: nx.DiGraph, path: Any, form: str | None = None) -> None:
+    """Write a graph as GraphML or JSON (node-link), whole or not at all.
+
+    ``networkx.read_graphml(path, node_type=int)`` and
+    ``networkx.node_link_graph(json.load(file), edges="edges")`` read it back equal.
+
+    Parameters
+    ----------
+    graph : networkx.DiGraph
+    path : path-like
+    form : {"graphml", "json"}, optional
+        By the path's ending if not given.
+    """
+    path = Path(path)
+    form = check_choice("form", form or path.suffix.lstrip(".").lower(), ("graphml", "json"))
+    if form == "json":
+        text = json.dumps(nx.node_link_data(graph, edges="edges"))
+    else:
+        text = "\n".join(nx.generate_graphml(graph))
+
+    def write(file: BinaryIO) -> None:
+        file.write(text.encode())
+
+    write_whole(path, write)

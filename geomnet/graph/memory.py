@@ -1,0 +1,56 @@
+r"""The geometry as memory: what its nodes and the whole can hold.
+
+With n the number of data, a parameter of node i is known to Planck length
+:math:`(n\mathcal G_{ii})^{-1/2}` at best (Cramér–Rao). Where :math:`n\mathcal G_{ii} < 1` nobody
+outside can estimate what is inside: a horizon, and the node a black hole.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.linalg import eigh
+
+if TYPE_CHECKING:
+    from .geometry import EmergentGeometry
+
+__all__ = ["capacity", "efficiency", "horizon", "planck_length", "robustness", "spectrum"]
+
+
+def planck_length(geometry: EmergentGeometry) -> np.ndarray:
+    r"""Planck length :math:`(n\mathcal G_{ii})^{-1/2}` of every node, (N,)."""
+    return 1 / np.sqrt(geometry.n * np.diag(geometry.gate_fisher))
+
+
+def horizon(geometry: EmergentGeometry) -> np.ndarray:
+    r"""Whether a node is behind a horizon, :math:`n\mathcal G_{ii} < 1`, (N,)."""
+    return geometry.n * np.diag(geometry.gate_fisher) < 1
+
+
+def spectrum(geometry: EmergentGeometry) -> np.ndarray:
+    r"""Eigenvalues of :math:`\mathcal K`, largest first, rounding below zero cut off: (N,)."""
+    values = eigh(geometry.normalised, eigvals_only=True)[::-1]
+    return np.maximum(values, 0.0)
+
+
+def capacity(geometry: EmergentGeometry) -> float:
+    r"""Capacity :math:`½\log\det(I + n\mathcal K)`, in nats."""
+    return 0.5 * float(np.sum(np.log1p(geometry.n * spectrum(geometry))))
+
+
+def robustness(geometry: EmergentGeometry) -> float:
+    r"""Robustness :math:`λ_{\max}(\mathcal K)^{-1/2}`."""
+    return float(spectrum(geometry)[0] ** -0.5)
+
+
+def efficiency(geometry: EmergentGeometry) -> float:
+    r"""Capacity over the most that its trace allows, at most 1.
+
+    .. math:: ½\log\det(I + n\mathcal K)\Big/ \tfrac r2\log(1 + n\operatorname{tr}\mathcal K/r),
+        \qquad r = \operatorname{rank}\mathcal K.
+    """
+    values = spectrum(geometry)
+    rank = int(np.sum(values > len(values) * np.finfo(float).eps * values[0]))
+    most = 0.5 * rank * np.log1p(geometry.n * float(values.sum()) / rank)
+    return capacity(geometry) / float(most)

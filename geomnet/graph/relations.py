@@ -1,0 +1,170 @@
+r"""Relations: how far two nodes are from each other, from what they do alone.
+
+A relation gives a length to every pair of nodes; lengths close under shortest paths, over all
+pairs, to a distance. A relation of one's own is a subclass with one method.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components, floyd_warshall
+
+from ..errors import InputError
+
+if TYPE_CHECKING:
+    from .geometry import EmergentGeometry
+
+__all__ = [
+    "ActivationInformation",
+    "CorrelationLength",
+    "FisherAngle",
+    "FisherChord",
+    "FlowResistance",
+    "Relation",
+    "effective_resistance",
+    "relation_or_default",
+]
+
+LEAST_COSINE = 1e-6
+"""Where cosines are clipped: lengths are at most 13.8."""
+LEAST_LENGTH = 1e-300
+"""Stands for zero where shortest paths are sought; no sum of others feels it."""
+
+
+class Relation(ABC):
+    """A length for every pair of nodes."""
+
+    @abstractmethod
+    def lengths(self, geometry: EmergentGeometry) -> np.ndarray:
+        """Symmetric lengths, zero on the diagonal, infinite where there is no relation, (N, N)."""
+
+    def distances(self, geometry: EmergentGeometry) -> np.ndarray:
+        """Lengths closed under shortest paths, (N, N)."""
+        lengths = self.lengths(geometry)
+        if lengths.shape != (geometry.n_nodes,) * 2 or not (lengths >= 0).all():
+            raise InputError(
+                f"relation: {self!r} must give lengths of at least zero, one for each pair of "
+                f"{geometry.n_nodes} nodes"
+            )
+        # scipy takes lengths of zero, unmasked even those below 1e-8, for missing edges; but copies
+        # of a node are at zero distance
+        lengths = np.ma.masked_array(np.maximum(lengths, LEAST_LENGTH), np.isinf(lengths))
+        found = floyd_warshall(lengths, directed=False)
+        return np.where(found < 1e4 * LEAST_LENGTH, 0.0, found)
+
+
+def relation_or_default(relation: Relation | None) -> Relation:
+    """The relation asked for, ``CorrelationLength()`` by default."""
+    if relation is None:
+        return CorrelationLength()
+    if not isinstance(relation, Relation):
+        raise InputError(f"relation: expected one such as gn.CorrelationLength(), got {relation!r}")
+    return relation
+
+
+def _log_length(cosine: np.ndarray) -> np.ndarray:
+    """−log|cos|, clipped, zero on the diagonal and where rounding passes one."""
+    lengths = -np.log(np.clip(np.abs(cosine), LEAST_COSINE, 1.0))
+    np.fill_diagonal(lengths, 0.0)
+    return lengths
+
+
+@dataclass(frozen=True)
+class CorrelationLength(Relation):
+    r""":math:`l_{ij} = -\log|\cosθ_{ij}|` of the scores.
+
+    :math:`\cosθ_{ij} = \mathcal G_{ij}/\sqrt{\mathcal G_{ii}\mathcal G_{jj}}`: correlations that
+    fall exponentially along a chain of nodes are lengths that add.
+    """
+
+    def lengths(self, geometry: EmergentGeometry) -> np.ndarray:
+        """Logarithms of cosines."""
+        return _log_length(geometry.cosine)
+
+
+@dataclass(frozen=True)
+class ActivationInformation(Relation):
+    r""":math:`l_{ij} = -\log|ρ_{ij}|` of the nodes' outputs.
+
+    For normal outputs the mutual information is :math:`I = -½\log(1-ρ^2)`, so this is
+    :math:`-½\log(1-e^{-2I})`: what is lost of the information that a node would have of itself.
+    """
+
+    def lengths(self, geometry: EmergentGeometry) -> np.ndarray:
+        """Logarithms of correlations; a node that never changes tells nothing."""
+        size = np.sqrt(np.maximum(np.diag(geometry.activation), 0.0))
+        scale = np.outer(size, size)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            found = np.where(scale > 0, geometry.activation / scale, 0.0)
+        return _log_length(found)
+
+
+@dataclass(frozen=True)
+class FisherAngle(Relation):
+    r"""Angle :math:`\arccos|\cosθ_{ij}|` between scores, in [0, π/2]."""
+
+    def lengths(self, geometry: EmergentGeometry) -> np.ndarray:
+        """Arcs of cosines, those near one without loss of digits to the eighth."""
+        lengths = np.arccos(np.abs(geometry.cosine))
+        np.fill_diagonal(lengths, 0.0)
+        return lengths
+
+
+@dataclass(frozen=True)
+class FisherChord(Relation):
+    r"""Chord :math:`(2 - 2|\cosθ_{ij}|)^{1/2}` between scores of length one."""
+
+    def lengths(self, geometry: EmergentGeometry) -> np.ndarray:
+        """Chords of cosines."""
+        lengths = np.sqrt(np.maximum(2 - 2 * np.abs(geometry.cosine), 0.0))
+        np.fill_diagonal(lengths, 0.0)
+        return lengths
+
+
+@dataclass(frozen=True)
+class FlowResistance(Relation):
+    """Effective resistance between nodes, every edge a conductor of its conductance.
+
+    It is a distance by itself (Klein & Randić 1993), and infinite between parts that no flow
+    joins.
+    """
+
+    def lengths(self, geometry: EmergentGeometry) -> np.ndarray:
+        """Resistances."""
+        return effective_resistance(geometry.conductance)
+
+    def distances(self, geometry: EmergentGeometry) -> np.ndarray:
+        """Resistances, which shortest paths do not shorten."""
+        return self.lengths(geometry)
+
+
+def effective_resistance(conductance: csr_array) -> np.ndarray:
+    r"""Effective resistances :math:`R_{ij} = L^+_{ii} + L^+_{jj} - 2L^+_{ij}`, (N, N).
+
+    Parameters
+    ----------
+    conductance : csr_array, shape (N, N)
+        Of edges in either direction, which add.
+    """
+    matrix = conductance.toarray()
+    matrix = matrix + matrix.T
+    np.fill_diagonal(matrix, 0.0)
+    count, part = connected_components(csr_array(matrix), directed=False)
+    found = np.full(matrix.shape, np.inf)
+    for number in range(count):
+        nodes = np.flatnonzero(part == number)
+        block = matrix[np.ix_(nodes, nodes)]
+        laplacian = np.diag(block.sum(axis=1)) - block
+        # grounding the mean makes it invertible, and leaves differences as they are
+        scale = np.trace(laplacian) / len(nodes) or 1.0
+        inverse = np.linalg.inv(laplacian + scale / len(nodes))
+        diagonal = np.diag(inverse)
+        resistance = diagonal[:, None] + diagonal[None, :] - 2 * inverse
+        np.fill_diagonal(resistance, 0.0)
+        found[np.ix_(nodes, nodes)] = np.maximum(resistance, 0.0)
+    return found

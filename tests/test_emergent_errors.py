@@ -1,0 +1,82 @@
+"""Emergent geometry: what is refused, and what is only said."""
+
+import numpy as np
+import pytest
+from graph_cases import NETWORKS, SAMPLE, SOFTMAX, geometry_of
+
+import geomnet as gn
+from geomnet.errors import InputError
+from geomnet.graph import (
+    CorrelationLength,
+    EmergentGeometry,
+    FlowResistance,
+    Relation,
+    write_graph,
+)
+
+
+def test_dead_networks():
+    network = gn.FeedForward((4, 5, 3), "relu")
+    zeros = np.zeros(network.n_parameters)
+    with pytest.raises(InputError, match="network: all of its nodes are dead"):
+        geometry_of((network, zeros, None))
+    theta = np.append(zeros[:-3], [1.0, 0.0, -1.0])  # the outputs' biases alone
+    geometry = geometry_of((network, theta, None))
+    assert geometry.layer.tolist() == [2, 2]
+    assert geometry.unit.tolist() == [0, 2]
+    assert len(geometry.dead) == 10
+    assert (geometry.time == -np.inf).all()
+    assert np.isinf(geometry.distance_matrix(FlowResistance())[0, 1])
+
+
+class Negative(Relation):
+    def lengths(self, geometry):
+        return -geometry.cosine
+
+
+def test_bad_input(tmp_path):
+    geometry = geometry_of(NETWORKS["tanh"])
+    for relation in ("angle", CorrelationLength, Negative()):
+        with pytest.raises(InputError, match=r"^relation: "):
+            geometry.distance_matrix(relation)
+    for relation in ("angle", CorrelationLength):
+        with pytest.raises(InputError, match=r"^relation: "):
+            geometry.to_networkx(relation)
+    for partition, fault in (
+        (np.zeros(23, int), "several layers"),
+        (np.zeros(22, int), "one integer for each of 23"),
+        (np.arange(23.0), "one integer for each of 23"),
+    ):
+        with pytest.raises(InputError, match=rf"^partition: .*{fault}"):
+            geometry.coarse_grain(partition)
+    with pytest.raises(InputError, match=r"^form: unknown 'gml'"):
+        write_graph(geometry.to_networkx(), tmp_path / "graph.gml")
+    with pytest.raises(InputError, match=r"^network: its nodes are not known"):
+        EmergentGeometry.from_network(
+            lambda t, x: x @ t.reshape(4, 3), np.ones(12), SAMPLE, SOFTMAX
+        )
+    with pytest.raises(InputError, match=r"^n: "):
+        geometry_of(NETWORKS["tanh"], n=0)
+    with pytest.raises(InputError, match=r"^tolerance: "):
+        geometry.merge_copies(0.0)
+
+
+def test_only_geometries_of_one_network_mix():
+    network, theta, _ = NETWORKS["tanh"]
+    geometry, other = geometry_of(NETWORKS["tanh"]), theta.copy()
+    other[20] += 1.0  # a bias: the weights are the same
+    logistic = gn.FeedForward(network.widths, "logistic")
+    for wrong in (
+        geometry_of((network, other, None)),
+        geometry_of((logistic, theta, None)),
+        geometry_of(NETWORKS["euler"]),
+        EmergentGeometry.from_network(network, theta, SAMPLE, gn.Gaussian(1.0, 3)),
+    ):
+        with pytest.raises(InputError, match=r"^other: is of another network"):
+            geometry.mix(wrong, 0.5)
+    for wrong in (geometry.merge_copies(), network):
+        with pytest.raises(InputError, match=r"^other: expected a geometry"):
+            geometry.mix(wrong, 0.5)
+    for share in (-0.1, 1.1, np.nan):
+        with pytest.raises(InputError, match=r"^share: "):
+            geometry.mix(geometry, share)
