@@ -8,7 +8,7 @@ empirical Fisher, the score of the datum's label.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
@@ -80,6 +80,7 @@ class FisherData:
         cuts = np.linspace(0, self.n, count + 1).astype(int)
         self.slices = [slice(a, b) for a, b in pairwise(cuts)]
         self._linearised: dict[int, LinearisedModel] = {}
+        self._operators: dict[int, Callable[[np.ndarray], np.ndarray]] = {}
         self._factors: dict[int, list[Factors]] = {}
         self.z = np.concatenate([self.linearised(i).output for i in range(count)])
         """Likelihood parameters of all data, (n, C)."""
@@ -119,6 +120,10 @@ class FisherData:
                 raise
             return self.likelihood.check_targets(target, self.n)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What copies and pickles take: not the functions kept for products."""
+        return {**self.__dict__, "_operators": {}}
+
     def linearised(self, index: int) -> LinearisedModel:
         """The network on a chunk, kept where there is memory."""
         if index in self._linearised:
@@ -148,7 +153,10 @@ class FisherData:
     def weighted_product(self, index: int, v: np.ndarray) -> np.ndarray:
         """Products wFv of vectors on the output of a chunk, (n, k, C)."""
         if self.kind == "true":
-            found = self.likelihood.fisher_product(self.z[self.slices[index]], v)
+            if index not in self._operators:
+                z = self.z[self.slices[index]]
+                self._operators[index] = self.likelihood.fisher_operator(z)
+            found = self._operators[index](v)
             found *= self._root[self.slices[index]] ** 2
             return found
         rows = self.covectors(index)

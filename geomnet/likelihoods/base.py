@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -73,6 +75,10 @@ class Likelihood(ABC):
     def fisher_product(self, z: np.ndarray, v: np.ndarray) -> np.ndarray:
         """Products F(z)v of vectors (..., k, C) for parameters z (..., C)."""
         return v @ self.fisher_matrix(z)
+
+    def fisher_operator(self, z: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+        """:meth:`fisher_product` at z (..., C), for many products there."""
+        return partial(self.fisher_product, z)
 
     def draw(self, z: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Draw targets y from p(y|z), for z (n, C)."""

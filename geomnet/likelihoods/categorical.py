@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,12 +79,20 @@ class Categorical(Likelihood):
 
     def fisher_product(self, z: np.ndarray, v: np.ndarray) -> np.ndarray:
         """Return p(v − p·v), v taken relative to the most probable class."""
+        return self.fisher_operator(z)(v)
+
+    def fisher_operator(self, z: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+        """The product, p computed once."""
         p = softmax(z, axis=-1)[..., None, :]
         top = np.argmax(z, axis=-1)[..., None, None]
-        moved = v - np.take_along_axis(v, np.broadcast_to(top, (*v.shape[:-1], 1)), axis=-1)
-        moved -= np.sum(p * moved, axis=-1, keepdims=True)
-        moved *= p
-        return moved
+
+        def product(v: np.ndarray) -> np.ndarray:
+            moved = v - np.take_along_axis(v, np.broadcast_to(top, (*v.shape[:-1], 1)), axis=-1)
+            moved -= np.sum(p * moved, axis=-1, keepdims=True)
+            moved *= p
+            return moved
+
+        return product
 
     def draw(self, z: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Draw classes."""
