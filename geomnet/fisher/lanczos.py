@@ -17,7 +17,7 @@ __all__ = ["largest_eigenpairs", "quadratic_forms"]
 
 WIDTH = 2  # vectors that join at once, when others than those of one Krylov space are sought
 STEPS = 6  # between looks at what has converged
-NEXT = 1e-3  # residual, relative to the least wanted eigenvalue, that tells the next one apart
+NEXT = 1e-4  # residual, relative to the least wanted eigenvalue, that tells the next one apart
 Apply = Callable[[np.ndarray], np.ndarray]
 
 
@@ -85,7 +85,7 @@ def largest_eigenpairs(
                 return np.maximum(values[:k], 0.0), vectors[:k]
             if not verifying:
                 space.keep(k)
-                verifying, checked, fresh = True, total, rng.normal(size=(WIDTH, side))
+                verifying, checked, fresh = True, total, rng.normal(size=(1, side))
                 continue
         else:
             verifying = False
