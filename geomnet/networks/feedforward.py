@@ -154,7 +154,8 @@ class FeedForward:
         >>> from sklearn.neural_network import MLPClassifier
         >>> import geomnet as gn
         >>> points, labels = load_iris(return_X_y=True)
-        >>> model = MLPClassifier((8,), solver="lbfgs", random_state=0).fit(points, labels)
+        >>> model = MLPClassifier((8,), solver="lbfgs", max_iter=2000, random_state=0)
+        >>> model = model.fit(points, labels)
         >>> network, theta = gn.FeedForward.from_sklearn(model)
         >>> fisher = gn.FisherInformation(network, theta, points, gn.Categorical(3))
         >>> fisher.eigvalsh(k=3).shape
