@@ -345,7 +345,8 @@ class FisherInformation:
 
     def frobenius(self) -> float:
         """Frobenius norm of G."""
-        if self.n_parameters <= self._data.n * self._data.q and self._fits_dense():
+        p = self.n_parameters
+        if p <= self._data.n * self._data.q and 8 * p * p <= self.memory_limit:
             return float(np.linalg.norm(self.dense()))
         return gram_frobenius(self._data)
 
@@ -475,9 +476,6 @@ class FisherInformation:
         return self.spectrum.solve(b, check_positive("damping", damping), method, tolerance)
 
     # -- memory --------------------------------------------------------------------------------
-
-    def _fits_dense(self) -> bool:
-        return 8 * self.n_parameters**2 <= self.memory_limit
 
     def _need(self, size: int, what: str, instead: str) -> None:
         """Raise where something does not fit into memory."""

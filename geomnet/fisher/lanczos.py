@@ -15,7 +15,7 @@ from ..errors import ConvergenceError
 
 __all__ = ["largest_eigenpairs", "quadratic_forms"]
 
-WIDTH = 2  # vectors that join at once, when others than those of one Krylov space are sought
+WIDTH = 2  # vectors that join at once: residuals at a restart, random ones where a space ends
 STEPS = 6  # between looks at what has converged
 NEXT = 1e-4  # residual, relative to the least wanted eigenvalue, that tells the next one apart
 Apply = Callable[[np.ndarray], np.ndarray]

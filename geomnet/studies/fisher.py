@@ -164,7 +164,6 @@ def fisher_summary(
         part = sample.take(np.sort(drawn))
         fisher = FisherInformation(network, theta, part, *of, memory_limit=MEMORY)
     values = fisher.eigvalsh()
-    rounding = fisher.rank_bound * np.finfo(float).eps * values[0]
     try:
         dimension = float(effective_dimension(fisher, n=sample.n, gamma=gamma))
     except InputError:  # too few data for it, or predictions that no parameter moves
@@ -173,7 +172,7 @@ def fisher_summary(
     norms, traces = whole.layer_norms(), whole.trace(per_layer=True)
     return FisherSummary(
         n_parameters=whole.n_parameters,
-        eigenvalues=values[values > rounding],
+        eigenvalues=values[values > 0],  # those that are rounding are zero
         spectrum_n=fisher.sample.n,
         trace=float(traces.sum()),
         layers=tuple(part.name for part in whole.layers),
