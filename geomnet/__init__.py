@@ -71,6 +71,27 @@ if TYPE_CHECKING:
         parallel_transport,
         ray,
     )
+    from .graph import (
+        ActivationInformation,
+        CausalLength,
+        CorrelationLength,
+        EmergentGeometry,
+        FisherAngle,
+        FisherChord,
+        FlowResistance,
+        GeometryDerivative,
+        Relation,
+        ResistanceCurvature,
+        RicciFlow,
+        WeightedGraph,
+        effective_resistance,
+        forman,
+        gauge,
+        ollivier,
+        resistance_curvature,
+        ricci_flow,
+        write_graph,
+    )
     from .kernels import (
         FeatureKernel,
         GaussianKernel,
@@ -182,6 +203,26 @@ _HOMES = {
         "parallel_transport",
         "ray",
     ),
+    "graph": (
+        "ActivationInformation",
+        "CausalLength",
+        "CorrelationLength",
+        "EmergentGeometry",
+        "FisherAngle",
+        "FisherChord",
+        "FlowResistance",
+        "GeometryDerivative",
+        "Relation",
+        "ResistanceCurvature",
+        "RicciFlow",
+        "WeightedGraph",
+        "effective_resistance",
+        "forman",
+        "ollivier",
+        "resistance_curvature",
+        "ricci_flow",
+        "write_graph",
+    ),
     "kernels": (
         "FeatureKernel",
         "GaussianKernel",
@@ -239,12 +280,14 @@ _HOMES = {
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
-__all__ = ["__version__", "datasets", *sorted(_HOME_OF)]
+__all__ = ["__version__", "datasets", "gauge", *sorted(_HOME_OF)]
 
 
 def __getattr__(name: str) -> Any:
     if name == "datasets":
         return import_module(".datasets", __name__)
+    if name == "gauge":
+        return import_module(".graph.gauge", __name__)
     if name in _HOME_OF:
         value = getattr(import_module(f".{_HOME_OF[name]}", __name__), name)
         globals()[name] = value

@@ -52,6 +52,20 @@ def geometry_of(case, sample=SAMPLE, **options):
     return EmergentGeometry.from_network(network, theta, sample, SOFTMAX, readout, **options)
 
 
+def centred(case):
+    """The same predictions by logits that sum to zero but for what skips bring."""
+    network, theta, readout = case
+    if readout is not None:
+        w, b = readout.weight, readout.bias
+        return network, theta, gn.Readout(w - w.mean(axis=0), b - b.mean())
+    found = theta.copy()
+    matrices, biases = network.unpack(found)  # views
+    matrices[-1][:] -= matrices[-1].mean(axis=0)
+    if biases[-1] is not None:
+        biases[-1][:] -= biases[-1].mean()
+    return network, found, None
+
+
 def dense(array):
     return array if isinstance(array, np.ndarray) else array.toarray()
 

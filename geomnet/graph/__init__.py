@@ -11,9 +11,11 @@ from .curvature import (
 )
 from .exchange import to_networkx, write_graph
 from .geometry import EmergentGeometry
+from .influence import GeometryDerivative
 from .memory import capacity, efficiency, horizon, planck_length, robustness, spectrum
 from .relations import (
     ActivationInformation,
+    CausalLength,
     CorrelationLength,
     FisherAngle,
     FisherChord,
@@ -24,11 +26,13 @@ from .relations import (
 
 __all__ = [
     "ActivationInformation",
+    "CausalLength",
     "CorrelationLength",
     "EmergentGeometry",
     "FisherAngle",
     "FisherChord",
     "FlowResistance",
+    "GeometryDerivative",
     "Relation",
     "ResistanceCurvature",
     "RicciFlow",

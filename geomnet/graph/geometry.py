@@ -2,8 +2,8 @@ r"""The emergent geometry of a network's computation nodes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -11,42 +11,20 @@ import networkx as nx
 import numpy as np
 from scipy.sparse import csr_array
 
-from ..errors import InputError, check_integer, check_positive
+from ..errors import InputError, check_choice, check_integer, check_positive
 from ..fisher import FisherInformation
 from ..likelihoods import Likelihood
+from ..sample import Sample
+from . import memory
+from .assembly import Edges, Origin, alive_nodes, covariance, emergent_time
+from .curvature import WeightedGraph
 from .exchange import to_networkx
+from .gathering import copies_of, gathered, groups_of
+from .influence import GeometryDerivative, derivative_of, influence_of
 from .moments import Moments, moments_of
-from .nodes import Skeleton, skeleton_of
-from .relations import Relation, relation_or_default
+from .relations import Relation, cosines, relation_or_default
 
 __all__ = ["EmergentGeometry"]
-
-DEAD = 1e-14
-"""Flow below which a node is dead, relative to the largest."""
-ROUNDING = 64 * np.finfo(float).eps
-"""Variance below which an output is constant, relative to its mean square."""
-
-
-@dataclass(frozen=True, eq=False)
-class _Origin:
-    """What a geometry was made from, but for the data."""
-
-    skeleton: Skeleton
-    weights: list[np.ndarray]
-    theta: np.ndarray
-    likelihood: Likelihood
-
-    def same(self, other: _Origin) -> bool:
-        """Whether both are the same network with the same parameters, seen alike."""
-        mine, theirs = self.skeleton, other.skeleton
-        return (
-            (mine.layers, mine.edges) == (theirs.layers, theirs.edges)
-            and mine.activations == theirs.activations
-            and self.likelihood == other.likelihood
-            and np.array_equal(self.theta, other.theta)
-            # maps that are no part of theta
-            and all(map(np.array_equal, self.weights, other.weights))
-        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,20 +62,23 @@ class EmergentGeometry:
         :math:`G_l = E[(∂z/∂h_l)^\top F\,∂z/∂h_l]`.
     activation : ndarray, shape (N, N)
         Covariance of the nodes' outputs.
+    sensitivity : ndarray, shape (N, N)
+        :math:`E[(∂z/∂h_i)^\top F\,∂z/∂h_j]`.
     n : int
         Number of data, as what is estimated from them counts it.
     names : tuple of str
         Of the layers.
     dead : tuple of (int, int)
         Layer and unit of the nodes left out.
+    curvatures : dict of ndarray, shape (E,)
+        Curvatures of the `edges` computed so far, by name.
 
     Examples
     --------
     >>> import geomnet as gn
-    >>> from geomnet.graph import EmergentGeometry
     >>> sample = gn.datasets.load("iris", n=100, seed=0)
     >>> network = gn.FeedForward((4, 8, 8, 3), "tanh")
-    >>> geometry = EmergentGeometry.from_network(
+    >>> geometry = gn.EmergentGeometry.from_network(
     ...     network, network.init(seed=0), sample, gn.Categorical(3)
     ... )
     >>> geometry
@@ -113,10 +94,12 @@ class EmergentGeometry:
     weight: csr_array = field(repr=False)
     time: np.ndarray = field(repr=False)
     activation: np.ndarray = field(repr=False)
+    sensitivity: np.ndarray = field(repr=False)
     n: int
     names: tuple[str, ...]
     dead: tuple[tuple[int, int], ...]
-    source: Any = field(repr=False, default=None)
+    curvatures: dict[str, np.ndarray] = field(repr=False, default_factory=dict)
+    source: tuple[Origin, Moments, Sample | None] | None = field(repr=False, default=None)
 
     @classmethod
     def from_network(
@@ -156,46 +139,36 @@ class EmergentGeometry:
             network, theta, sample, likelihood, readout, memory_limit=memory_limit
         )
         count = fisher.sample.n if n is None else check_integer("n", n, least=1)
-        skeleton = skeleton_of(fisher.model)
-        moments = moments_of(skeleton, fisher._data)
-        origin = _Origin(skeleton, _weights(skeleton, fisher), fisher.theta, likelihood)
-        return cls._made(origin, moments, count)
+        origin = Origin.of(fisher)
+        moments = moments_of(origin.skeleton, origin.data(fisher.sample))
+        return cls._made(origin, moments, count, fisher.sample)
 
     @classmethod
-    def _made(cls, origin: _Origin, moments: Moments, n: int) -> EmergentGeometry:
+    def _made(
+        cls, origin: Origin, moments: Moments, n: int, sample: Sample | None
+    ) -> EmergentGeometry:
         """From moments: dead nodes dropped."""
         skeleton = origin.skeleton
-        alive = moments.flow > DEAD * moments.flow.max(initial=0.0)
-        if not alive.any():
-            raise InputError(
-                "network: all of its nodes are dead; no datum moves a prediction through any"
-            )
+        alive = alive_nodes(moments)
+        edges = Edges(skeleton, alive, moments)
         layer, unit = skeleton.layer, skeleton.unit
-        covariance = _covariance(moments)
-        times = []
-        for part, sensitivity in zip(skeleton.layers, moments.sensitivity):
-            moved = np.sum(sensitivity * covariance[part.nodes, part.nodes])
-            with np.errstate(divide="ignore"):
-                times.append(0.5 * np.log(max(float(moved), 0.0)))
-
-        def sparse(parts: Sequence[np.ndarray]) -> csr_array:
-            return _sparse(skeleton, parts)[alive][:, alive]
-
+        spread = covariance(moments)
         kept = np.ix_(alive, alive)
         return cls(
             layer=layer[alive],
             unit=unit[alive],
             gate_fisher=moments.gate_fisher[kept],
             flow=moments.flow[alive],
-            conductance=sparse(moments.conductance),
-            edge_fisher=sparse(moments.edge_fisher),
-            weight=sparse(origin.weights),
-            time=np.array(times),
-            activation=covariance[kept],
+            conductance=edges.matrix(edges.gather(moments.conductance)),
+            edge_fisher=edges.matrix(edges.gather(moments.edge_fisher)),
+            weight=edges.matrix(edges.gather(origin.weights)),
+            time=emergent_time(skeleton, moments.sensitivity, spread),
+            activation=spread[kept],
+            sensitivity=moments.sensitivity[kept],
             n=n,
             names=tuple(part.name for part in skeleton.layers),
             dead=tuple(zip(layer[~alive].tolist(), unit[~alive].tolist())),
-            source=(origin, moments),
+            source=(origin, moments, sample),
         )
 
     def __repr__(self) -> str:
@@ -218,10 +191,43 @@ class EmergentGeometry:
     @cached_property
     def cosine(self) -> np.ndarray:
         r"""Cosines :math:`\mathcal G_{ij}/\sqrt{\mathcal G_{ii}\mathcal G_{jj}}` of scores."""
-        size = np.sqrt(np.diag(self.gate_fisher))
-        found = self.gate_fisher / np.outer(size, size)
-        np.fill_diagonal(found, 1.0)
-        return np.clip(found, -1.0, 1.0)
+        return cosines(self.gate_fisher)
+
+    @cached_property
+    def edges(self) -> np.ndarray:
+        """Ends of the edges, sorted: those of ``conductance.data``, (E, 2)."""
+        tails = np.repeat(np.arange(self.n_nodes), np.diff(self.conductance.indptr))
+        return np.stack([tails, self.conductance.indices], axis=1).astype(np.intp)
+
+    @cached_property
+    def planck_length(self) -> np.ndarray:
+        r"""Planck length :math:`(n\mathcal G_{ii})^{-1/2}` of every node, (N,)."""
+        return memory.planck_length(self)
+
+    @cached_property
+    def horizon(self) -> np.ndarray:
+        r"""Whether a node is behind a horizon, :math:`n\mathcal G_{ii} < 1`, (N,)."""
+        return memory.horizon(self)
+
+    @cached_property
+    def spectrum(self) -> np.ndarray:
+        r"""Eigenvalues of :math:`\mathcal K`, largest first, (N,)."""
+        return memory.spectrum(self)
+
+    @property
+    def capacity(self) -> float:
+        r"""Capacity :math:`½\log\det(I + n\mathcal K)`, in nats."""
+        return memory.capacity(self)
+
+    @property
+    def robustness(self) -> float:
+        r"""Robustness :math:`λ_{\max}(\mathcal K)^{-1/2}`."""
+        return memory.robustness(self)
+
+    @property
+    def efficiency(self) -> float:
+        r"""Capacity over the most that the trace of :math:`\mathcal K` allows, at most 1."""
+        return memory.efficiency(self)
 
     def in_layer(self, layer: int) -> np.ndarray:
         """Numbers of the nodes of a layer."""
@@ -233,7 +239,7 @@ class EmergentGeometry:
         Parameters
         ----------
         relation : Relation, optional
-            ``gn.CorrelationLength()`` by default.
+            ``gn.CausalLength()`` by default.
 
         Returns
         -------
@@ -241,6 +247,30 @@ class EmergentGeometry:
             Infinite between parts that nothing relates.
         """
         return relation_or_default(relation).distances(self)
+
+    def weighted_graph(
+        self, weight: str = "length", relation: Relation | None = None
+    ) -> WeightedGraph:
+        """The edges as arrays, without directions, as functions of curvature take them.
+
+        Parameters
+        ----------
+        weight : {"length", "conductance"}
+            Length of the relation between the ends, or what flows.
+        relation : Relation, optional
+            Of the lengths; the default one if not given.
+
+        Returns
+        -------
+        WeightedGraph
+            Its edges are `edges`, in order.
+        """
+        check_choice("weight", weight, ("length", "conductance"))
+        if weight == "conductance":
+            values = self.conductance.data
+        else:
+            values = relation_or_default(relation).lengths(self)[tuple(self.edges.T)]
+        return WeightedGraph(self.n_nodes, self.edges, values)
 
     def to_networkx(self, relation: Relation | None = None) -> nx.DiGraph:
         """A directed graph with attributes, as :func:`geomnet.graph.to_networkx` makes it."""
@@ -265,13 +295,82 @@ class EmergentGeometry:
             raise InputError(f"share: expected a number in [0, 1], got {share:g}")
         if not isinstance(other, EmergentGeometry) or other.source is None or self.source is None:
             raise InputError("other: expected a geometry as from_network gives it")
-        (origin, mine), (theirs, moments) = self.source, other.source
+        (origin, mine, _), (theirs, moments, _) = self.source, other.source
         if not origin.same(theirs):
             raise InputError(
                 "other: is of another network, of other parameters or of another likelihood; only "
                 "the data may differ"
             )
-        return self._made(origin, mine.mix(moments, share), self.n + other.n)
+        return self._made(origin, mine.mix(moments, share), self.n + other.n, None)
+
+    def derivative(self, change: Any) -> GeometryDerivative:
+        r"""Derivative of the geometry as the weights of the data change, at the same θ.
+
+        Parameters
+        ----------
+        change : array_like, shape (n,)
+            Of the weights, of any sign: the derivative is that of w + ε·change at ε = 0. Changes
+            that sum to zero stay among weights that sum to one.
+
+        Returns
+        -------
+        GeometryDerivative
+
+        Examples
+        --------
+        Twice as much of the first ten data, less of all:
+
+        >>> import numpy as np
+        >>> import geomnet as gn
+        >>> sample = gn.datasets.load("iris", n=100, seed=0)
+        >>> network = gn.FeedForward((4, 8, 3), "tanh")
+        >>> geometry = gn.EmergentGeometry.from_network(
+        ...     network, network.init(seed=0), sample, gn.Categorical(3)
+        ... )
+        >>> more = np.where(np.arange(100) < 10, 0.01, 0.0)
+        >>> geometry.derivative(more - more.mean()).flow.shape
+        (15,)
+        """
+        return derivative_of(self, change)
+
+    def influence(self, quantity: str | Callable[[Any], Any]) -> np.ndarray:
+        r"""What every datum does to a quantity of the geometry, at the same θ.
+
+        The derivative of the quantity Q in the direction of datum a alone,
+
+        .. math:: \frac{d}{dε}Q\big((1-ε)w + ε\,e_a\big)\Big|_{ε=0}
+            = \frac{∂Q}{∂w_a} - \sum_bw_b\frac{∂Q}{∂w_b},
+
+        exact: the influence function of robust statistics (Hampel 1974). Weighed by w it sums to
+        zero; where it vanishes the geometry is stable against reweighting.
+
+        Parameters
+        ----------
+        quantity : {"capacity", "robustness", "efficiency", "time"} or callable
+            A callable takes an object with the arrays ``gate_fisher``, ``flow``, ``conductance``
+            (E,), ``edge_fisher`` (E,), ``normalised``, ``cosine``, ``activation``,
+            ``sensitivity`` and ``time`` of this geometry, and returns a number or an array
+            computed from them in ``autograd.numpy``.
+
+        Returns
+        -------
+        ndarray, shape (n,), or (..., n)
+            By datum last; ``"time"`` and arrays have one row for each of their entries.
+
+        Examples
+        --------
+        >>> import geomnet as gn
+        >>> sample = gn.datasets.load("iris", n=100, seed=0)
+        >>> network = gn.FeedForward((4, 8, 3), "tanh")
+        >>> geometry = gn.EmergentGeometry.from_network(
+        ...     network, network.init(seed=0), sample, gn.Categorical(3)
+        ... )
+        >>> geometry.influence("capacity").shape
+        (100,)
+        >>> geometry.influence(lambda g: g.flow[4:12]).shape
+        (8, 100)
+        """
+        return influence_of(self, quantity)
 
     def coarse_grain(self, partition: Any) -> EmergentGeometry:
         r"""Geometry of groups of nodes: :math:`s_A = \sum_{i∈A}s_i`.
@@ -289,94 +388,13 @@ class EmergentGeometry:
         -------
         EmergentGeometry
         """
-        partition = np.asarray(partition)
-        if partition.shape != (self.n_nodes,) or partition.dtype.kind not in "iu":
-            raise InputError(
-                f"partition: expected one integer for each of {self.n_nodes} nodes, got "
-                f"{partition.dtype} of shape {partition.shape}"
-            )
-        pairs = np.unique(np.column_stack([self.layer, partition]), axis=0)
-        if len(pairs) > len(np.unique(partition)):
-            raise InputError("partition: a group has nodes of several layers; time would mix")
-        lookup = {group: number for number, group in enumerate(pairs[:, 1].tolist())}
-        into = np.zeros((len(pairs), self.n_nodes))
-        into[[lookup[group] for group in partition.tolist()], np.arange(self.n_nodes)] = 1.0
-        return self._gathered(into, pairs[:, 0])
+        return gathered(self, groups_of(self, partition))
 
     def merge_copies(self, tolerance: float = 1e-9) -> EmergentGeometry:
         r"""Merge nodes of a layer whose scores are copies of each other up to their size.
 
-        A unit split in two is one again: :math:`|\cosθ_{ij}| ≥ 1` − `tolerance`.
+        A unit split in two is one again: :math:`|\cosθ_{ij}| ≥ 1` − `tolerance`. Flow and
+        conductance of copies add; of copies whose scores point against each other the flows
+        take from each other.
         """
-        tolerance = check_positive("tolerance", tolerance)
-        groups, signs = np.full(self.n_nodes, -1), np.ones(self.n_nodes)
-        heads: list[int] = []
-        for i in range(self.n_nodes):
-            for number, head in enumerate(heads):
-                if self.layer[head] == self.layer[i] and abs(self.cosine[head, i]) >= 1 - tolerance:
-                    groups[i], signs[i] = number, np.sign(self.cosine[head, i])
-                    break
-            else:
-                groups[i] = len(heads)
-                heads.append(i)
-        into = np.zeros((len(heads), self.n_nodes))
-        into[groups, np.arange(self.n_nodes)] = 1.0
-        found = self._gathered(into, self.layer[heads])
-        # scores that point against each other take from each other, exactly
-        return replace(found, flow=np.abs((into * signs) @ self.flow))
-
-    def _gathered(self, into: np.ndarray, layer: np.ndarray) -> EmergentGeometry:
-        """Groups of nodes as nodes."""
-        gather = csr_array(into)
-        unit = np.concatenate([np.arange(np.sum(layer == k)) for k in np.unique(layer)])
-        return replace(
-            self,
-            layer=layer,
-            unit=unit,
-            gate_fisher=gather @ self.gate_fisher @ gather.T,
-            flow=gather @ self.flow,
-            conductance=csr_array(gather @ self.conductance @ gather.T),
-            edge_fisher=csr_array(gather @ self.edge_fisher.sqrt() @ gather.T).power(2),
-            weight=csr_array(gather @ self.weight @ gather.T),
-            activation=gather @ self.activation @ gather.T,
-            source=None,
-        )
-
-
-def _covariance(moments: Moments) -> np.ndarray:
-    """Covariance of the nodes' outputs, exactly zero for those that never change."""
-    found = moments.second - np.outer(moments.mean, moments.mean)
-    constant = np.diag(found) <= ROUNDING * np.diag(moments.second)
-    found[constant], found[:, constant] = 0.0, 0.0
-    return found
-
-
-def _weights(skeleton: Skeleton, fisher: FisherInformation) -> list[np.ndarray]:
-    """Weights of all edges: matrices of affine maps, coefficients of skips."""
-    found = []
-    for edges in skeleton.edges:
-        step: Any = skeleton.program.steps[edges.step - 1]
-        if edges.coefficient is None:
-            found.append(step.map.read(fisher.theta)[0])
-        else:
-            size = skeleton.layers[edges.source].size
-            found.append(np.full(size, edges.coefficient))
-    return found
-
-
-def _sparse(skeleton: Skeleton, parts: Sequence[np.ndarray]) -> csr_array:
-    """Edge values by edge sets as one sparse matrix, from row to column."""
-    rows, columns, values = [], [], []
-    for edges, part in zip(skeleton.edges, parts):
-        source, target = skeleton.layers[edges.source], skeleton.layers[edges.target]
-        if edges.coefficient is not None:
-            j = i = np.arange(source.size)
-            part = np.asarray(part)
-        else:
-            j, i = map(np.ravel, np.indices(part.shape))
-        rows.append(source.start + i)
-        columns.append(target.start + j)
-        values.append(np.ravel(part))
-    shape = (skeleton.n_nodes, skeleton.n_nodes)
-    data = np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))
-    return csr_array(data, shape=shape)
+        return gathered(self, *copies_of(self, check_positive("tolerance", tolerance)))

@@ -18,7 +18,7 @@ import numpy as np
 from ..fisher.data import FisherData
 from .nodes import EdgeSet, Skeleton
 
-__all__ = ["Moments", "edge_scores", "gate_scores", "moments_of"]
+__all__ = ["Moments", "edge_scores", "gate_scores", "moments_of", "paired_with_each"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,8 +35,8 @@ class Moments:
         :math:`E|s_{ij}|` by edge sets: (out, in) of an affine map, (units,) of a skip.
     edge_fisher : tuple of ndarray
         :math:`E|s_{ij}|^2`, likewise.
-    sensitivity : tuple of ndarray, shape (units, units)
-        :math:`E[(∂z/∂h)^\top F\,∂z/∂h]` of every layer.
+    sensitivity : ndarray, shape (N, N)
+        :math:`E[(∂z/∂h_i)^\top F\,∂z/∂h_j]`.
     mean : ndarray, shape (N,)
         :math:`E h_i`.
     second : ndarray, shape (N, N)
@@ -47,7 +47,7 @@ class Moments:
     flow: np.ndarray
     conductance: tuple[np.ndarray, ...]
     edge_fisher: tuple[np.ndarray, ...]
-    sensitivity: tuple[np.ndarray, ...]
+    sensitivity: np.ndarray
     mean: np.ndarray
     second: np.ndarray
 
@@ -88,56 +88,98 @@ class _Chunk:
             axis=2,
         )
 
-    def strengths(self, edges: EdgeSet) -> tuple[np.ndarray, np.ndarray]:
-        """Sums over the data of w|s_ij| and w|s_ij|²: both factor into h_i, w_ij and ∂z/∂u_j."""
+    def sensitivities(self) -> np.ndarray:
+        """Derivatives R ∂z/∂h in the outputs of all nodes, (n, q, N)."""
+        return np.concatenate([self.backs[layer.value] for layer in self.skeleton.layers], axis=2)
+
+    def outputs(self) -> np.ndarray:
+        """Outputs of all nodes, (n, N)."""
+        return np.concatenate([self.values[layer.value] for layer in self.skeleton.layers], axis=1)
+
+    def strengths(self, edges: EdgeSet) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """What the scores of edges factor into.
+
+        :math:`|s_{ij}|` of a datum is the product of :math:`|h_i|`, (n, in), of the norm of
+        √w·R ∂z/∂u_j, (n, out), and of :math:`|w_{ij}|`, (out, in). Of a skip the first two are
+        (n, units), to be taken unit by unit, and the last is a number.
+        """
         source = np.abs(self.values[self.skeleton.layers[edges.source].value])
-        weighed = source * self.root[:, None]  # the covectors hold the other root
         if edges.coefficient is not None:
             back = np.linalg.norm(self.backs[edges.step], axis=1)
-            size = abs(edges.coefficient)
-            return (
-                size * np.sum(weighed * back, axis=0),
-                size**2 * np.sum((source * back) ** 2, axis=0),
-            )
+            return source, back, np.asarray(abs(edges.coefficient))
         signal = np.linalg.norm(self.signal(edges.step), axis=1)
-        size = np.abs(self.matrices[edges.step])
-        return size * (signal.T @ weighed), size**2 * ((signal**2).T @ source**2)
+        return source, signal, np.abs(self.matrices[edges.step])
 
 
-def moments_of(skeleton: Skeleton, data: FisherData) -> Moments:
-    """The moments of a network on data, chunk by chunk: memory does not grow with their number."""
-    layers, count = skeleton.layers, skeleton.n_nodes
+def moments_of(skeleton: Skeleton, data: FisherData, ratio: np.ndarray | None = None) -> Moments:
+    """The moments of a network on data, chunk by chunk: memory does not grow with their number.
+
+    With `ratio` (n,) the weight of every datum is multiplied by its own, of any sign.
+    """
+    count = skeleton.n_nodes
+    ratio = np.ones(data.n) if ratio is None else ratio
     gate_fisher, flow, mean = np.zeros((count, count)), np.zeros(count), np.zeros(count)
     conductance: list[Any] = [0.0] * len(skeleton.edges)
     edge_fisher = conductance.copy()
-    sensitivity = [np.zeros((layer.size, layer.size)) for layer in layers]
-    second = np.zeros((count, count))
-    for _, index in data.chunks():
-        chunk = _Chunk(skeleton, data, index)
-        gates = chunk.gates()
-        flow += chunk.root @ np.linalg.norm(gates, axis=1)
-        gates = gates.reshape(-1, count)
-        gate_fisher += gates.T @ gates
-        h = np.concatenate([chunk.values[layer.value] for layer in layers], axis=1)
+    sensitivity, second = np.zeros((count, count)), np.zeros((count, count))
+    for part, index in data.chunks():
+        chunk, times = _Chunk(skeleton, data, index), ratio[part]
+        root = chunk.root * times  # the covectors hold the other root
+        gates, backs, h = chunk.gates(), chunk.sensitivities(), chunk.outputs()
+        flow += root @ np.linalg.norm(gates, axis=1)
+        _add_products(gate_fisher, gates, times)
+        _add_products(sensitivity, backs, times)
         h *= chunk.root[:, None]
-        mean += chunk.root @ h
-        second += h.T @ h
-        for number, layer in enumerate(layers):
-            back = chunk.backs[layer.value].reshape(-1, layer.size)
-            sensitivity[number] += back.T @ back
+        mean += root @ h
+        _add_products(second, h[:, None, :], times)
         for number, edges in enumerate(skeleton.edges):
-            first, square = chunk.strengths(edges)
-            conductance[number] = conductance[number] + first
-            edge_fisher[number] = edge_fisher[number] + square
+            source, signal, size = chunk.strengths(edges)
+            weighed, squares = source * root[:, None], source**2 * times[:, None]
+            if edges.coefficient is None:
+                first, square = signal.T @ weighed, (signal**2).T @ squares
+            else:
+                first, square = np.sum(signal * weighed, 0), np.sum(signal**2 * squares, 0)
+            conductance[number] = conductance[number] + size * first
+            edge_fisher[number] = edge_fisher[number] + size**2 * square
     return Moments(
-        gate_fisher,
-        flow,
-        tuple(conductance),
-        tuple(edge_fisher),
-        tuple(sensitivity),
-        mean,
-        second,
+        gate_fisher, flow, tuple(conductance), tuple(edge_fisher), sensitivity, mean, second
     )
+
+
+def _add_products(total: np.ndarray, rows: np.ndarray, times: np.ndarray) -> None:
+    """Add products of rows (n, q, N), those of each datum so many times."""
+    flat = rows.reshape(-1, rows.shape[2])
+    if (times == 1).all():
+        total += flat.T @ flat
+    else:
+        total += flat.T @ (rows * times[:, None, None]).reshape(flat.shape)
+
+
+def paired_with_each(skeleton: Skeleton, data: FisherData, covector: Moments) -> np.ndarray:
+    """The moments of every datum alone, paired with a covector on moments: (n,).
+
+    What a covector is the gradient of, this is its derivative in the weights of the data.
+    """
+    found = np.empty(data.n)
+    for part, index in data.chunks():
+        chunk = _Chunk(skeleton, data, index)
+        gates, backs, h = chunk.gates(), chunk.sensitivities(), chunk.outputs()
+        paired = np.sum((gates @ covector.gate_fisher) * gates, axis=(1, 2))
+        paired += np.sum((backs @ covector.sensitivity) * backs, axis=(1, 2))
+        once = np.linalg.norm(gates, axis=1) @ covector.flow
+        for edges, to_first, to_square in zip(
+            skeleton.edges, covector.conductance, covector.edge_fisher
+        ):
+            source, signal, size = chunk.strengths(edges)
+            if edges.coefficient is None:
+                once += np.sum((signal @ (size * to_first)) * source, axis=1)
+                paired += np.sum((signal**2 @ (size**2 * to_square)) * source**2, axis=1)
+            else:
+                once += np.sum(signal * source * size * to_first, axis=1)
+                paired += np.sum((signal * source * size) ** 2 * to_square, axis=1)
+        paired = paired / chunk.root**2 + once / chunk.root
+        found[part] = paired + h @ covector.mean + np.sum((h @ covector.second) * h, axis=1)
+    return found
 
 
 def gate_scores(skeleton: Skeleton, data: FisherData) -> np.ndarray:

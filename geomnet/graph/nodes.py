@@ -16,7 +16,7 @@ from ..errors import InputError
 from ..networks.affine_program import Affine, AffineProgram, Combine
 from ..networks.models import Model, ProgramModel
 
-__all__ = ["EdgeSet", "NodeLayer", "Skeleton", "skeleton_of"]
+__all__ = ["EdgeSet", "NodeLayer", "Skeleton", "merged_values", "skeleton_of"]
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def skeleton_of(model: Model) -> Skeleton:
             "gn.FeedForward and the built-in fields of gn.Network have them"
         )
     program = model.program
-    merged = _merged(program)
+    merged = merged_values(program)
     sizes = [model.dim or 0]
     for step in program.steps:
         sizes.append(sizes[step.sources[0]] if isinstance(step, Combine) else step.map.outputs)
@@ -135,7 +135,7 @@ def skeleton_of(model: Model) -> Skeleton:
     return Skeleton(program, tuple(layers), tuple(edges))
 
 
-def _merged(program: AffineProgram) -> dict[int, int]:
+def merged_values(program: AffineProgram) -> dict[int, int]:
     """Values of affine steps that one sum and nothing else uses: from the value to the sum."""
     users: dict[int, list[int]] = {}
     for value, step in enumerate(program.steps, start=1):

@@ -1,0 +1,193 @@
+r"""From moments of scores to the arrays of a geometry: what is dead is left out, edges are one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from ..errors import InputError
+from ..fisher import FisherInformation
+from ..fisher.data import FisherData
+from ..likelihoods import Likelihood
+from ..networks.affine_program import Affine
+from ..networks.factors import AffineMap
+from ..networks.models import Model
+from ..sample import Sample
+from .moments import Moments
+from .nodes import Skeleton, merged_values, skeleton_of
+
+__all__ = ["Edges", "Origin", "alive_nodes", "covariance", "emergent_time"]
+
+DEAD = 1e-14
+"""Flow below which a node is dead, relative to the largest."""
+ROUNDING = 64 * np.finfo(float).eps
+"""Variance below which an output is constant, relative to its mean square."""
+
+
+@dataclass(frozen=True, eq=False)
+class Origin:
+    """What a geometry was made from, but for the data.
+
+    Attributes
+    ----------
+    skeleton : Skeleton
+    model : Model
+    theta : ndarray, shape (p,)
+        The last affine map centred, where the likelihood leaves a common shift free.
+    likelihood : Likelihood
+    memory_limit : int
+    """
+
+    skeleton: Skeleton
+    model: Model
+    theta: np.ndarray
+    likelihood: Likelihood
+    memory_limit: int
+
+    @classmethod
+    def of(cls, fisher: FisherInformation) -> Origin:
+        """The network, parameters and likelihood of a Fisher information."""
+        skeleton = skeleton_of(fisher.model)
+        theta = _centred(skeleton, fisher.theta, fisher.likelihood)
+        return cls(skeleton, fisher.model, theta, fisher.likelihood, fisher.memory_limit)
+
+    def data(self, sample: Sample) -> FisherData:
+        """The network on a sample."""
+        rng = np.random.default_rng(0)  # nothing is drawn
+        return FisherData(
+            self.model, self.theta, sample, self.likelihood, "true", None, rng, 1, self.memory_limit
+        )
+
+    @cached_property
+    def weights(self) -> list[np.ndarray]:
+        """Weights of all edges, by edge sets: matrices of affine maps, coefficients of skips."""
+        found = []
+        for edges in self.skeleton.edges:
+            step: Any = self.skeleton.program.steps[edges.step - 1]
+            if edges.coefficient is None:
+                found.append(step.map.read(self.theta)[0])
+            else:
+                found.append(np.full(self.skeleton.layers[edges.source].size, edges.coefficient))
+        return found
+
+    def same(self, other: Origin) -> bool:
+        """Whether both are the same network with the same parameters, seen alike."""
+        mine, theirs = self.skeleton, other.skeleton
+        return (
+            (mine.layers, mine.edges) == (theirs.layers, theirs.edges)
+            and mine.activations == theirs.activations
+            and self.likelihood == other.likelihood
+            and np.array_equal(self.theta, other.theta)
+            # maps that are no part of theta
+            and all(map(np.array_equal, self.weights, other.weights))
+        )
+
+
+def _centred(skeleton: Skeleton, theta: np.ndarray, likelihood: Likelihood) -> np.ndarray:
+    """Parameters whose last affine map has no part that the likelihood does not see.
+
+    A common shift of all logits, constant or linear in the last state, leaves every prediction as
+    it is; the centred map is the one of that class that geometry is read from. A map that other
+    values are made by too, or that an activation follows, has no such freedom.
+    """
+    projector = likelihood.gauge_projector()
+    if projector is None:
+        return theta
+    program = skeleton.program
+    found = theta.copy()
+    last = len(program.steps)
+    merged = merged_values(program)
+    for value, step in enumerate(program.steps, start=1):
+        if not isinstance(step, Affine) or last not in (value, merged.get(value)):
+            continue
+        free = isinstance(step.map, AffineMap) and program.uses[step.map.start] == 1
+        if free and step.activation.name == "identity":
+            matrix, offset = step.map.read(found)  # views
+            matrix[:] = projector @ matrix
+            if offset is not None:
+                offset[:] = projector @ offset
+    return found
+
+
+class Edges:
+    """The edges between nodes that are alive, each once, and where edge sets have their parts.
+
+    Parameters
+    ----------
+    skeleton : Skeleton
+    alive : ndarray of bool, shape (nodes,)
+    moments : Moments
+        An edge that carries nothing is none.
+
+    Attributes
+    ----------
+    ends : ndarray of int, shape (E, 2)
+        Numbers among the nodes alive, sorted.
+    """
+
+    def __init__(self, skeleton: Skeleton, alive: np.ndarray, moments: Moments) -> None:
+        self.count, least = int(alive.sum()), DEAD * moments.flow.max()
+        number = np.where(alive, np.cumsum(alive) - 1, -1)
+        keys = []
+        for edges, strength in zip(skeleton.edges, moments.conductance):
+            source = number[skeleton.layers[edges.source].nodes]
+            target = number[skeleton.layers[edges.target].nodes]
+            if edges.coefficient is None:
+                source, target = np.broadcast_arrays(source[None, :], target[:, None])
+            kept = (source >= 0) & (target >= 0) & (strength > least)
+            keys.append(np.where(kept, source * self.count + target, -1).ravel())
+        found, place = np.unique(np.concatenate([[-1], *keys]), return_inverse=True)
+        self.ends = np.stack(np.divmod(found[1:], max(self.count, 1)), axis=1)
+        cuts = np.cumsum([1, *map(len, keys)])
+        self.places = [place[a:b] for a, b in pairwise(cuts)]  # 0: no edge
+
+    def gather(self, parts: Sequence[np.ndarray]) -> np.ndarray:
+        """Values by edge sets as one value for each edge, (E,); parallel edges add."""
+        total = np.zeros(len(self.ends) + 1)
+        for place, part in zip(self.places, parts):
+            total += np.bincount(place, np.ravel(part), minlength=len(total))
+        return total[1:]
+
+    def spread(self, values: np.ndarray, like: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
+        """The transpose of `gather`: values of edges by edge sets, shaped like others."""
+        padded = np.append(0.0, values)
+        return tuple(padded[place].reshape(part.shape) for place, part in zip(self.places, like))
+
+    def matrix(self, values: np.ndarray) -> csr_array:
+        """A value for each edge as a sparse matrix, from row to column, entries in order."""
+        starts = np.searchsorted(self.ends[:, 0], np.arange(self.count + 1))
+        return csr_array((values, self.ends[:, 1], starts), shape=(self.count, self.count))
+
+
+def alive_nodes(moments: Moments) -> np.ndarray:
+    """Whether something flows through a node, (nodes,)."""
+    alive = moments.flow > DEAD * moments.flow.max(initial=0.0)
+    if not alive.any():
+        raise InputError(
+            "network: all of its nodes are dead; no datum moves a prediction through any"
+        )
+    return alive
+
+
+def covariance(moments: Moments) -> np.ndarray:
+    """Covariance of the nodes' outputs, exactly zero for those that never change."""
+    found = moments.second - np.outer(moments.mean, moments.mean)
+    constant = np.diag(found) <= ROUNDING * np.diag(moments.second)
+    found[constant], found[:, constant] = 0.0, 0.0
+    return found
+
+
+def emergent_time(skeleton: Skeleton, sensitivity: np.ndarray, spread: np.ndarray) -> np.ndarray:
+    r""":math:`½\log\operatorname{tr}(G_l\operatorname{Cov}h_l)` of every layer, (layers,)."""
+    moved = [
+        np.sum(sensitivity[part.nodes, part.nodes] * spread[part.nodes, part.nodes])
+        for part in skeleton.layers
+    ]
+    with np.errstate(divide="ignore"):
+        return 0.5 * np.log(np.maximum(moved, 0.0))
