@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import InputError, check_choice, check_integer, check_positive
+from ...errors import InputError, check_array, check_choice, check_integer, check_positive
 from ...networks.readout import Readout
 from .moved import Moved
 from .moving import flip, permute, rescale, shift
@@ -174,6 +174,7 @@ def check(
         raise InputError(f"quantity: expected a function (network, theta), got {quantity!r}")
     draws, seed = check_integer("draws", draws, least=1), check_integer("seed", seed, least=0)
     tolerance = check_positive("tolerance", tolerance)
+    theta = check_array("theta", theta)
     subject = Subject(network, theta, readout)
     rng = np.random.default_rng(seed)
     before = _measured(quantity, (network, theta, readout), subject.sizes, "the network itself")

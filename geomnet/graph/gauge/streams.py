@@ -126,9 +126,11 @@ class Subject:
         if stream.fixed:
             return "is computed by fixed features, which are no part of theta"
         if kind == "rescale" and not stream.activations <= HOMOGENEOUS:
-            return _unable(stream, HOMOGENEOUS, "only relu and identity let a factor through")
+            return _unable(
+                stream, layer, HOMOGENEOUS, "only relu and identity let a factor through"
+            )
         if kind == "flip" and not stream.activations <= ODD:
-            return _unable(stream, ODD, "only tanh and identity let a sign through")
+            return _unable(stream, layer, ODD, "only tanh and identity let a sign through")
         if kind == "split" and stream.summed:
             others = [other for other in stream.layers if other != layer]
             return f"is tied by skips to {_listed(others)}, and a copy of one unit has no skip"
@@ -189,9 +191,10 @@ def moves(network: Any, readout: Readout | None = None) -> dict[str, tuple[int, 
     return {kind: subject.layers_with(kind) for kind in KINDS}
 
 
-def _unable(stream: Stream, able: set[str], why: str) -> str:
-    tied = f", with {_listed(stream.layers)} as one stream," if len(stream.layers) > 1 else ""
-    return f"has{tied} {' and '.join(sorted(stream.activations - able))} units, and {why}"
+def _unable(stream: Stream, layer: int, able: set[str], why: str) -> str:
+    others = [other for other in stream.layers if other != layer]
+    tied = f"is one stream with {_listed(others)}, and that has" if others else "has"
+    return f"{tied} {' and '.join(sorted(stream.activations - able))} units, but {why}"
 
 
 def _listed(layers: Any) -> str:
