@@ -25,13 +25,14 @@ def to_networkx(geometry: EmergentGeometry, relation: Relation | None = None) ->
 
     Node attributes are ``layer``, ``unit``, ``fisher`` (the diagonal of the gate Fisher matrix),
     ``flow``, ``time`` (of the layer), ``planck_length`` and ``horizon``; edge attributes
-    ``weight``, ``fisher``, ``conductance`` and ``length``, that of the relation between its ends.
+    ``weight``, ``fisher``, ``conductance`` and ``length``, that of the relation between its ends,
+    and the curvatures computed so far by their names, as ``ollivier`` or ``forman``.
 
     Parameters
     ----------
     geometry : EmergentGeometry
     relation : Relation, optional
-        Of the lengths; ``CorrelationLength()`` by default.
+        Of the lengths; ``CausalLength()`` by default.
 
     Returns
     -------
@@ -52,13 +53,13 @@ def to_networkx(geometry: EmergentGeometry, relation: Relation | None = None) ->
     rows = zip(*(values.tolist() for values in columns.values()))
     graph.add_nodes_from((i, dict(zip(columns, row))) for i, row in enumerate(rows))
     lengths = relation_or_default(relation).lengths(geometry)
-    edges = geometry.conductance.tocoo()
-    source, target = edges.row, edges.col
+    source, target = geometry.edges.T
     attributes = {
         "weight": _entries(geometry.weight, source, target),
         "fisher": _entries(geometry.edge_fisher, source, target),
-        "conductance": edges.data,
+        "conductance": geometry.conductance.data,
         "length": lengths[source, target],
+        **geometry.curvatures,
     }
     values = zip(*(column.tolist() for column in attributes.values()))
     graph.add_edges_from(
