@@ -139,9 +139,10 @@ class EmergentGeometry:
             network, theta, sample, likelihood, readout, memory_limit=memory_limit
         )
         count = fisher.sample.n if n is None else check_integer("n", n, least=1)
-        origin = Origin.of(fisher)
-        moments = moments_of(origin.skeleton, origin.data(fisher.sample))
-        return cls._made(origin, moments, count, fisher.sample)
+        origin, data = Origin.of(fisher), fisher.sample
+        del fisher  # and what it keeps of the network on the data
+        moments = moments_of(origin.skeleton, origin.data(data))
+        return cls._made(origin, moments, count, data)
 
     @classmethod
     def _made(
