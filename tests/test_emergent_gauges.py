@@ -3,99 +3,187 @@
 import numpy as np
 import pytest
 from fisher_cases import close
-from graph_cases import NETWORKS, POINTS, RELU, dense, geometry_of, naive, same
+from graph_cases import NETWORKS, RELU, SAMPLE, SOFTMAX, dense, geometry_of, naive, same
 
 import geomnet as gn
-from geomnet.graph import (
-    ActivationInformation,
-    CorrelationLength,
-    FisherAngle,
-    FisherChord,
-    FlowResistance,
-    capacity,
-    efficiency,
-    planck_length,
-    robustness,
-    spectrum,
+from geomnet.graph import gauge
+
+CASES = NETWORKS | {
+    "relu": RELU,
+    "relu, wide": (
+        (network := gn.FeedForward((4, 12, 12, 3), "relu")),
+        network.init(seed=1) - 0.3 * (np.arange(network.n_parameters) % 5 == 0),
+        None,
+    ),
+}
+RELATIONS = {
+    relation.__name__: relation()
+    for relation in (
+        gn.CausalLength,
+        gn.CorrelationLength,
+        gn.ActivationInformation,
+        gn.FisherAngle,
+        gn.FisherChord,
+        gn.FlowResistance,
+    )
+}
+NUMBERS = ("time", "capacity", "robustness", "efficiency")
+ARRAYS = ("gate_fisher", "normalised", "conductance", "edge_fisher", "flow", "planck_length")
+
+
+def distances(geometry, relations=RELATIONS):
+    return {
+        name: gauge.PerNode(geometry.distance_matrix(relation), geometry)
+        for name, relation in relations.items()
+    }
+
+
+def scores(geometry, names=ARRAYS):
+    return {name: gauge.PerNode(getattr(geometry, name), geometry) for name in names}
+
+
+def numbers(geometry):
+    found = {name: getattr(geometry, name) for name in NUMBERS}
+    return found | {"spectrum": gauge.Spectrum(geometry.spectrum)}
+
+
+def measure(*parts):
+    """A quantity of a network's geometry."""
+
+    def quantity(*given):
+        geometry = geometry_of((*given, None)[:3])
+        return {name: value for part in parts for name, value in part(geometry).items()}
+
+    return quantity
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_nothing_of_the_geometry_feels_a_move(name):
+    network, theta, readout = CASES[name]
+    report = gauge.check(
+        measure(distances, scores, numbers), network, theta, readout,
+        softmax=True, kinds=("permute", "rescale", "flip", "shift"),
+    )  # fmt: skip
+    assert report, report
+    kinds = {"permute", "shift"} | ({"rescale"} if "relu" in repr(network).lower() else set())
+    assert kinds <= set(report.worst)
+    assert {check.name for check in report.checks} == {*RELATIONS, *ARRAYS, *NUMBERS, "spectrum"}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_split_leaves_relations_and_what_the_network_holds(name):
+    network, theta, readout = CASES[name]
+    if not gauge.moves(network, readout)["split"]:
+        with pytest.raises(gn.InputError, match=r"^network: has none of these moves"):
+            gauge.check(measure(numbers), network, theta, readout, kinds="split")
+        return
+    kept = {name: RELATIONS[name] for name in RELATIONS if name != "FlowResistance"}
+
+    def merged(geometry):
+        return scores(geometry.merge_copies())
+
+    report = gauge.check(
+        measure(lambda g: distances(g, kept), numbers, merged),
+        network, theta, readout, kinds="split", draws=3,
+    )  # fmt: skip
+    roots = ("FisherAngle", "FisherChord")  # of 1 − |cos|: half the digits where it vanishes
+    failures = [check for check in report.failures if check.name not in roots]
+    assert not failures, report
+    assert all(check.difference < 1e-7 for check in report.failures)
+    assert not gauge.check(measure(scores), network, theta, readout, kinds="split")
+
+
+@pytest.mark.parametrize("name", ["tanh", "relu", "tanh, residual", "residual", "rk4", "euler"])
+def test_raw_weights_and_parameters_are_no_geometry(name):
+    network, theta, readout = CASES[name]
+
+    def raw(*given):
+        geometry = geometry_of((*given, None)[:3])
+        outgoing = dense(geometry.weight).sum(axis=1)
+        sensitivity = np.sqrt(np.diag(geometry.sensitivity))
+        return {
+            "weights": gauge.PerNode(outgoing, geometry),
+            "sensitivity": gauge.PerNode(sensitivity, geometry),
+            "norm": np.linalg.norm(given[1]),
+        }
+
+    report = gauge.check(raw, network, theta, readout)
+    failed = {(check.kind, check.name) for check in report.failures}
+    everything = ("weights", "sensitivity", "norm")
+    assert {kind for kind, _ in failed} == {"flip", "rescale", "split"} & set(report.worst)
+    if "flip" in report.worst:  # signs are seen by the weights alone
+        assert {name for kind, name in failed if kind == "flip"} == {"weights"}
+    if "rescale" in report.worst:
+        assert {("rescale", name) for name in everything} <= failed
+    if "split" in report.worst:
+        assert {("split", name) for name in everything} <= failed
+    assert report.worst["permute"] < 1e-12
+    assert max(report.worst.values()) > 0.1
+
+
+@pytest.mark.parametrize(
+    ("name", "skips"), [("tanh", {}), ("relu", {}), ("tanh, residual", {1: (1, 0.25)})]
 )
+def test_raw_gradients_are_no_geometry(name, skips):
+    network, theta, _ = CASES[name]
 
-RELATIONS = (
-    CorrelationLength(),
-    ActivationInformation(),
-    FisherAngle(),
-    FisherChord(),
-    FlowResistance(),
-)
+    def gradients(network, theta):
+        return gauge.PerNode(naive(network, theta, skips)[-1], axes=(1,))
 
-
-def moved(case, gauge):
-    """The same map with other parameters, and where the nodes went."""
-    network, theta, _ = case
-    (w0, w1, *rest), (b0, *others) = (list(map(np.copy, part)) for part in network.unpack(theta))
-    order = np.arange(sum(network.widths))
-    if gauge == "split":
-        w0, b0 = np.vstack([w0, w0[2]]), np.append(b0, b0[2])
-        w1 = np.hstack([w1, 0.7 * w1[:, 2:3]])
-        w1[:, 2] *= 0.3
-    elif gauge == "permute":
-        units = np.array([3, 0, 4, 1, 2])
-        w0, b0, w1 = w0[units], b0[units], w1[:, units]
-        order[4:9] = 4 + units
-    else:
-        factor = np.array([-1.0, 1, 1, -1, 1] if gauge == "flip" else [3.0, 0.1, 1, 7, 2])
-        w0, b0, w1 = w0 * factor[:, None], b0 * factor, w1 / factor
-    new = gn.FeedForward.from_arrays([w0, w1, *rest], [b0, *others], network.activations)
-    close(new[0](new[1], POINTS), network(theta, POINTS))
-    return (*new, None), order
+    kinds = ("permute", "flip", "rescale")
+    report = gauge.check(gradients, network, theta, kinds=kinds, draws=1)
+    assert report.worst["permute"] < 1e-12
+    assert max(report.worst.values()) > 0.1
+    assert not report
 
 
-MOVES = [("tanh", "permute"), ("relu", "permute"), ("tanh", "flip"), ("relu", "rescale")]
+def test_a_split_unit_is_two_with_shares_of_its_scores():
+    for name in ("tanh", "relu"):
+        network, theta, _ = CASES[name]
+        one = geometry_of(CASES[name])
+        unit = int(one.unit[one.layer == 1][2])
+        moved = gauge.split(network, theta, 1, unit, 0.3)
+        two = geometry_of(moved)
+        old, new = moved.match(one, two)
+        assert np.array_equal(old, np.arange(one.n_nodes))
+        copy = np.setdiff1d(np.arange(two.n_nodes), new)
+        assert len(copy) == 1
+        here = int(np.flatnonzero((one.layer == 1) & (one.unit == unit))[0])
+        pair = [new[here], copy[0]]
+        assert np.array_equal(two.distance_matrix()[tuple(pair)], 0.0)
+        between = two.distance_matrix()
+        close(between[pair[1], new], between[pair[0], new], 1e-9)
+        shares = np.array([0.3, 0.7])
+        close(two.flow[pair], one.flow[here] * shares)
+        close(np.diag(two.gate_fisher)[pair], one.gate_fisher[here, here] * shares**2)
+        close(two.planck_length[pair], one.planck_length[here] / shares)
+        assert two.n_nodes == one.n_nodes + 1
+        close(two.spectrum[:-1], one.spectrum)
+        same(two.merge_copies(), one, names=("layer", *ARRAYS))
+        close(two.merge_copies().planck_length, one.planck_length)
+        assert one.merge_copies().n_nodes == one.n_nodes
 
 
-@pytest.mark.parametrize(("activation", "gauge"), MOVES)
-def test_gauge_moves_change_nothing(activation, gauge):
-    case = RELU if activation == "relu" else NETWORKS["tanh"]
-    new, order = moved(case, gauge)
-    one, two = geometry_of(case), geometry_of(new)
-    back = np.ix_(order, order)
-    close(two.flow, one.flow[order])
-    close(two.time, one.time)
-    for name in ("gate_fisher", "normalised", "conductance", "edge_fisher"):
-        close(dense(getattr(two, name)), dense(getattr(one, name))[back])
-    for relation in RELATIONS:
-        close(two.distance_matrix(relation), one.distance_matrix(relation)[back], 1e-9)
-    close(spectrum(two), spectrum(one))
-    for quantity in (capacity, robustness, efficiency):
-        assert quantity(two) == pytest.approx(quantity(one), rel=1e-12)
+def test_dead_units_of_other_blocks_are_left_out():
+    network, theta, readout = CASES["euler"]
+    moved = gauge.split(network, theta, 1, 0, 0.4, readout)
+    two = geometry_of(moved)
+    assert two.dead == ((3, 5),)
+    one = geometry_of(CASES["euler"])
+    old, new = moved.match(one, two)
+    assert len(old) == one.n_nodes
+    close(two.gate_fisher[np.ix_(new, new)][8:, 8:], one.gate_fisher[8:, 8:])
 
 
-@pytest.mark.parametrize(("activation", "gauge"), MOVES[2:])
-def test_raw_weights_and_gradients_are_no_geometry(activation, gauge):
-    case = RELU if activation == "relu" else NETWORKS["tanh"]
-    new, _ = moved(case, gauge)
-    raw = [dense(geometry_of(network).weight).sum(axis=1) for network in (case, new)]
-    gradients = [naive(*network[:2], {})[-1] for network in (case, new)]
-    for one, two in (raw, gradients):
-        assert np.abs(two - one).max() > 0.1 * np.abs(one).max()
+def test_a_shift_is_no_gauge_of_other_likelihoods():
+    network, theta, _ = CASES["tanh"]
 
+    def flow(likelihood):
+        def quantity(network, theta):
+            found = gn.EmergentGeometry.from_network(network, theta, SAMPLE, likelihood)
+            return gauge.PerNode(found.flow, found)
 
-@pytest.mark.parametrize("case", [NETWORKS["tanh"], RELU], ids=["tanh", "relu"])
-def test_a_split_adds_a_copy_and_no_geometry(case):
-    new, _ = moved(case, "split")
-    one, two = geometry_of(case), geometry_of(new)
-    old = np.delete(np.arange(two.n_nodes), 9)  # the copy of node 6 is the last of its layer
-    for relation in (CorrelationLength(), FisherChord(), ActivationInformation()):
-        between = two.distance_matrix(relation)
-        close(between[np.ix_(old, old)], one.distance_matrix(relation), 1e-7)
-        close(between[9], between[6], 1e-7)
-    close(two.distance_matrix()[np.ix_(old, old)], one.distance_matrix(), 1e-9)
-    assert two.distance_matrix()[6, 9] < 1e-12
-    close(two.time, one.time)
-    assert two.flow[[6, 9]] == pytest.approx(one.flow[6] * np.array([0.3, 0.7]), rel=1e-12)
-    close(spectrum(two)[:-1], spectrum(one))
-    assert capacity(two) == pytest.approx(capacity(one), rel=1e-12)
-    assert planck_length(two)[6] == pytest.approx(planck_length(one)[6] / 0.3, rel=1e-12)
-    merged = two.merge_copies()
-    same(merged, one, names=("layer", "unit", "gate_fisher", "flow", "conductance", "edge_fisher"))
-    close(planck_length(merged), planck_length(one))
-    assert one.merge_copies().n_nodes == one.n_nodes
+        return quantity
+
+    assert gauge.check(flow(SOFTMAX), network, theta, kinds="shift")
+    assert not gauge.check(flow(gn.Gaussian(1.0, 3)), network, theta, kinds="shift")

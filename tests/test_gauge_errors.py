@@ -56,9 +56,9 @@ def test_streams_that_are_held_do_not_move():
 
 
 def test_activations_let_only_some_moves_through():
-    says("layer: 1 has relu units, but only tanh and identity let a sign through; flip moves none",
+    says("layer: 1 has relu units, but only tanh and identity are odd; flip moves none",
          gauge.flip, *RELU, 1, 0)  # fmt: skip
-    says("layer: 2 has tanh units, but only relu and identity let a factor through",
+    says("layer: 2 has tanh units, but only relu and identity are homogeneous",
          gauge.rescale, *TANH, 2, 2.0)  # fmt: skip
     says("layer: 2 has silu units", gauge.flip, *CASES["smooth"].given, 2, 0)
     mixed = CASES["tied to a layer of another kind"].given

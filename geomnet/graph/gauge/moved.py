@@ -48,6 +48,12 @@ class Moved:
         kept = "" if self.readout is None else f", {self.readout!r}"
         return f"Moved({self.network!r}, nodes={len(self.nodes)}{kept})"
 
+    @property
+    def split(self) -> np.ndarray:
+        """Nodes there are two of now, numbered as they were."""
+        was, count = np.unique(self.nodes[self.nodes >= 0], return_counts=True)
+        return was[count > 1]
+
     def match(self, before: Any, after: Any) -> tuple[np.ndarray, np.ndarray]:
         """Places of the same nodes in two geometries, which may leave dead ones out.
 

@@ -126,11 +126,9 @@ class Subject:
         if stream.fixed:
             return "is computed by fixed features, which are no part of theta"
         if kind == "rescale" and not stream.activations <= HOMOGENEOUS:
-            return _unable(
-                stream, layer, HOMOGENEOUS, "only relu and identity let a factor through"
-            )
+            return _unable(stream, layer, HOMOGENEOUS, "only relu and identity are homogeneous")
         if kind == "flip" and not stream.activations <= ODD:
-            return _unable(stream, layer, ODD, "only tanh and identity let a sign through")
+            return _unable(stream, layer, ODD, "only tanh and identity are odd")
         if kind == "split" and stream.summed:
             others = [other for other in stream.layers if other != layer]
             return f"is tied by skips to {_listed(others)}, and a copy of one unit has no skip"

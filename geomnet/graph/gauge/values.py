@@ -103,16 +103,20 @@ def read(value: Any, sizes: tuple[int, ...], where: str) -> Value:
     return Value(array, axes, nodes)
 
 
-def difference(before: Value, after: Value, moved: Moved, where: str) -> float:
-    """Largest difference relative to the largest entry; infinite where nodes came or went."""
+def difference(before: Value, after: Value, moved: Moved, where: str) -> tuple[float, float]:
+    """Largest difference relative to the largest entry; infinite where nodes came or went.
+
+    And the same without the unit that was split.
+    """
     one, two = before.array, after.array
     if before.unordered:
         size = max(one.size, two.size)
         one, two = (np.sort(np.pad(part, (0, size - part.size))) for part in (one, two))
+    places = None
     if before.nodes is not None and after.nodes is not None:
         places, found = moved._match(before.nodes, after.nodes)
         if len(places) < len(before.nodes) or not _only_copies(before, after, moved):
-            return np.inf
+            return np.inf, np.inf
         for axis in before.axes:
             one, two = np.take(one, places, axis=axis), np.take(two, found, axis=axis)
     if one.shape != two.shape:
@@ -120,15 +124,23 @@ def difference(before: Value, after: Value, moved: Moved, where: str) -> float:
             f"quantity: {where} has shape {two.shape}, before it {one.shape}; wrap arrays "
             "over nodes in gn.gauge.PerNode and eigenvalues in gn.gauge.Spectrum"
         )
-    if one.size == 0:
-        return 0.0
-    same = one == two  # infinities too
-    finite = np.isfinite(one) & np.isfinite(two)
-    if not np.all(same | finite):
-        return np.inf
-    gap = np.abs(np.where(same, 0.0, np.where(finite, two, 0.0) - np.where(finite, one, 0.0)))
     scale = max(np.abs(part[np.isfinite(part)]).max(initial=0.0) for part in (one, two))
-    return float(gap.max() / scale) if scale > 0 else 0.0
+    whole = _gap(one, two, scale)
+    if places is None or before.nodes is None:
+        return whole, whole
+    same = np.flatnonzero(~np.isin(before.nodes[places], moved.split))
+    for axis in before.axes:
+        one, two = np.take(one, same, axis=axis), np.take(two, same, axis=axis)
+    return whole, _gap(one, two, scale)
+
+
+def _gap(one: np.ndarray, two: np.ndarray, scale: float) -> float:
+    """Largest difference in units of a scale; infinities must be the same."""
+    same = one == two
+    if not np.all(same | (np.isfinite(one) & np.isfinite(two))):
+        return np.inf
+    gap = np.abs(one[~same] - two[~same]).max(initial=0.0)
+    return float(gap / scale) if gap else 0.0
 
 
 def _only_copies(before: Value, after: Value, moved: Moved) -> bool:
