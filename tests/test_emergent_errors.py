@@ -26,7 +26,34 @@ def test_dead_networks():
     assert geometry.unit.tolist() == [0, 2]
     assert len(geometry.dead) == 10
     assert (geometry.time == -np.inf).all()
-    assert np.isinf(geometry.distance_matrix(FlowResistance())[0, 1])
+    with pytest.warns(UserWarning, match=r"within 2 parts only; .* infinite"):
+        assert np.isinf(geometry.distance_matrix(FlowResistance())[0, 1])
+
+
+def test_parts_that_nothing_joins_are_infinitely_far_apart():
+    blocks = np.kron(np.eye(2), [[1.0, 2.0], [-1.0, 1.0]])
+    network, theta = gn.FeedForward.from_arrays([blocks, blocks])
+    geometry = EmergentGeometry.from_network(network, theta, SAMPLE, gn.Gaussian(1.0, 4))
+    part = geometry.unit // 2
+    with pytest.warns(UserWarning, match=r"^distances: FlowResistance\(\) .* 2 parts"):
+        between = geometry.distance_matrix(FlowResistance())
+    assert (np.isinf(between) == (part[:, None] != part)).all()
+    assert np.isfinite(geometry.distance_matrix()).all()  # logarithms of cosines are cut off
+    kappa = gn.ollivier(geometry.weighted_graph())
+    assert np.isfinite(kappa).all()
+
+
+def test_one_layer_and_one_unit():
+    one = gn.FeedForward((4, 3))
+    geometry = geometry_of((one, one.init(seed=0), None))
+    assert geometry.names == ("input", "output")
+    assert len(geometry.edges) == 12
+    assert geometry.time[0] == pytest.approx(geometry.time[1], rel=1e-12)  # nothing lost between
+    network, theta = gn.FeedForward.from_arrays([[[1.0]], [[2.0]]])
+    chain = EmergentGeometry.from_network(network, theta, SAMPLE.points[:, :1], gn.Gaussian(1.0, 1))
+    assert chain.distance_matrix()[1, 2] == 0  # a linear map of one number: copies
+    with pytest.raises(InputError, match=r"^weights: 1 of 2 are not above zero"):
+        chain.weighted_graph()
 
 
 class Negative(Relation):

@@ -2,6 +2,7 @@ r"""The emergent geometry of a network's computation nodes."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -246,8 +247,21 @@ class EmergentGeometry:
         -------
         ndarray, shape (N, N)
             Infinite between parts that nothing relates.
+
+        Warns
+        -----
+        UserWarning
+            Where some are infinite.
         """
-        return relation_or_default(relation).distances(self)
+        relation = relation_or_default(relation)
+        found = relation.distances(self)
+        if parts := int(np.unique(np.isfinite(found), axis=0).shape[0]) - 1:
+            warnings.warn(
+                f"distances: {relation} relates the nodes within {parts + 1} parts only; between "
+                "parts distances are infinite",
+                stacklevel=2,
+            )
+        return found
 
     def weighted_graph(
         self, weight: str = "length", relation: Relation | None = None

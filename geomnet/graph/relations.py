@@ -83,7 +83,7 @@ def cosines(gram: np.ndarray) -> np.ndarray:
 
 def _log_length(cosine: np.ndarray) -> np.ndarray:
     """−log|cos|, clipped, zero on the diagonal."""
-    lengths = -np.log(np.clip(np.abs(cosine), LEAST_COSINE, 1.0))
+    lengths = np.abs(np.log(np.clip(np.abs(cosine), LEAST_COSINE, 1.0)))
     np.fill_diagonal(lengths, 0.0)
     return lengths
 
