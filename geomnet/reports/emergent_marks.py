@@ -1,0 +1,85 @@
+"""What pictures of an emergent geometry share: nodes, scales, names of layers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from matplotlib.lines import Line2D
+
+from ..errors import InputError
+from ..graph import EmergentGeometry
+from ..graph.relations import Relation, relation_or_default
+from .node_colours import NodeColours
+from .places import Places
+
+__all__ = ["LARGEST", "check_geometry", "layer_ticks", "put_nodes", "put_scale", "title_of"]
+
+LARGEST, SMALLEST = 150.0, 7.0
+"""Areas of the nodes with the most flow and with the least, in points squared."""
+
+
+def check_geometry(geometry: Any) -> None:
+    """A geometry, or an error."""
+    if not isinstance(geometry, EmergentGeometry):
+        raise InputError(
+            "geometry: expected an EmergentGeometry as from_network gives it, got "
+            f"{type(geometry).__name__}"
+        )
+
+
+def layer_ticks(axis: Any, names: tuple[str, ...], room: float) -> None:
+    """Names of the layers, as many as so many inches take; the last is always there."""
+    short = len(names) > 1.25 * room
+    step, last = -(-len(names) // max(2, int(1.6 * room))), len(names) - 1
+    shown = [*range(0, last - step + 1, step), last]
+    labels = [names[k].removeprefix("layer ") if short else names[k] for k in shown]
+    axis.set_xticks(shown, labels)
+
+
+def put_nodes(
+    axis: Any,
+    geometry: EmergentGeometry,
+    colours: NodeColours,
+    x: np.ndarray,
+    y: np.ndarray,
+    nodes: np.ndarray,
+    largest: float,
+) -> None:
+    """Nodes as dots whose areas are proportional to flow."""
+    size = largest * geometry.flow / geometry.flow.max()
+    axis.scatter(
+        x[nodes],
+        y[nodes],
+        s=np.maximum(size, SMALLEST)[nodes],
+        c=colours.rgba[nodes],
+        edgecolors="white",
+        linewidths=0.4,
+        zorder=3,
+    )
+
+
+def put_scale(figure: Any, axes: list[Any], colours: NodeColours, slender: int = 28) -> None:
+    """A colour bar, or a legend of the categories."""
+    if not colours.categories:
+        bar = figure.colorbar(
+            colours.scale, ax=axes, pad=0.01, aspect=slender, extend=colours.extend
+        )
+        bar.set_label(colours.label)
+        return
+    handles = [
+        Line2D([], [], ls="", marker="o", color=colours.scale.to_rgba(number), label=name)
+        for number, name in enumerate(colours.categories)
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False)
+
+
+def title_of(places: Places, relation: Relation | None) -> str:
+    """Which distances are drawn, and how truly."""
+    name = type(relation_or_default(relation)).__name__
+    title = f"distances: {name}"
+    if np.isfinite(places.truth):
+        title += f"; drawn against true ones within layers: correlation {places.truth:.2f}"
+    if places.n_parts > 1:
+        title += f"\n{places.n_parts} parts at infinite distance, drawn apart"
+    return title

@@ -1,0 +1,120 @@
+"""Attributes of nodes as colours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import CenteredNorm, ListedColormap, LogNorm, Normalize
+
+from ..errors import InputError, check_array
+from ..graph import EmergentGeometry
+
+__all__ = ["NodeColours", "capacity_shares", "node_colours"]
+
+HORIZON = ("#999999", "#d55e00")
+"""Of nodes that can be seen, and of those behind a horizon."""
+
+
+@dataclass(frozen=True)
+class NodeColours:
+    """Values of nodes and the scale that colours them.
+
+    Attributes
+    ----------
+    values : ndarray, shape (N,)
+    scale : ScalarMappable
+    label : str
+        Name and unit.
+    categories : tuple of str
+        Names of the values 0, 1, … where there are only so many; then a legend stands for the bar.
+    """
+
+    values: np.ndarray
+    scale: Any
+    label: str
+    categories: tuple[str, ...] = ()
+
+    @property
+    def extend(self) -> str:
+        """Whether values lie below the scale, as a colour bar says it."""
+        least = np.min(self.values, initial=np.inf, where=np.isfinite(self.values))
+        return "min" if self.scale.norm(least) < 0 else "neither"
+
+    @property
+    def rgba(self) -> np.ndarray:
+        """Colours, (N, 4)."""
+        return self.scale.to_rgba(self.values)
+
+
+def capacity_shares(geometry: EmergentGeometry) -> np.ndarray:
+    r"""What every node holds of the capacity, :math:`½[\log(I + n\mathcal K)]_{ii}`, in nats.
+
+    They sum to the capacity.
+    """
+    values, vectors = np.linalg.eigh(geometry.normalised)
+    return 0.5 * (vectors**2 @ np.log1p(geometry.n * np.maximum(values, 0.0)))
+
+
+ATTRIBUTES: dict[str, tuple[Callable[[EmergentGeometry], np.ndarray], str]] = {
+    "flow": (lambda geometry: geometry.flow, "flow E|s|"),
+    "fisher": (lambda geometry: np.diag(geometry.gate_fisher), "gate Fisher E|s|²"),
+    "planck_length": (
+        lambda geometry: geometry.planck_length,
+        "Planck length, relative to the output",
+    ),
+    "horizon": (lambda geometry: geometry.horizon, "horizon"),
+    "time": (lambda geometry: geometry.time[geometry.layer], "emergent time"),
+    "capacity": (capacity_shares, "share of the capacity (nats)"),
+}
+DEPTH = 1e-3
+"""Of the largest value, what a logarithmic scale reaches down to."""
+LOGARITHMIC = ("flow", "fisher", "planck_length")
+
+
+def node_colours(geometry: EmergentGeometry, colour: Any) -> NodeColours:
+    """Read the argument `colour`: the name of an attribute, of a curvature, or values."""
+    if not isinstance(colour, str):
+        values = check_array("colour", colour, shape=(geometry.n_nodes,))
+        return NodeColours(values, _scale(values), "")
+    if colour in ATTRIBUTES:
+        read, label = ATTRIBUTES[colour]
+        values = np.asarray(read(geometry), dtype=float)
+        if colour == "horizon":
+            scale = ScalarMappable(Normalize(0, 1), ListedColormap(HORIZON))
+            names = ("can be estimated", "behind a horizon, n E|s|² < 1")
+            return NodeColours(values, scale, label, names)
+        return NodeColours(values, _scale(values, colour in LOGARITHMIC), label)
+    if colour in geometry.curvatures:
+        graph = geometry.weighted_graph()
+        values = graph.node_means(geometry.curvatures[colour])
+        spread = float(np.max(np.abs(values), initial=0.0)) or 1.0
+        scale = ScalarMappable(CenteredNorm(0.0, spread), matplotlib.colormaps["PuOr_r"])
+        return NodeColours(values, scale, f"{_in_words(colour)}, mean of a node's edges")
+    known = ", ".join([*ATTRIBUTES, *geometry.curvatures])
+    raise InputError(
+        f"colour: unknown {colour!r}; choose from {known}, or give one number for each of "
+        f"{geometry.n_nodes} nodes (curvatures are known once they are computed)"
+    )
+
+
+def _in_words(name: str) -> str:
+    return name.replace("_", " ") + ("" if "curvature" in name else " curvature")
+
+
+def _scale(values: np.ndarray, logarithmic: bool = False) -> ScalarMappable:
+    """A scale from the least to the largest finite value."""
+    finite = values[np.isfinite(values)]
+    low, high = (finite.min(), finite.max()) if finite.size else (0.0, 1.0)
+    if high <= low:  # all alike: the middle of the scale
+        low, high = (low / 2, 2 * high) if logarithmic and low > 0 else (low - 0.5, high + 0.5)
+    norm = (
+        LogNorm(max(low, DEPTH * high), high) if logarithmic and low > 0 else Normalize(low, high)
+    )
+    # darker is more; what is palest would be lost on white
+    dark = ListedColormap(matplotlib.colormaps["viridis_r"](np.linspace(0.06, 1, 256)))
+    return ScalarMappable(norm, dark)

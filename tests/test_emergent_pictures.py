@@ -1,0 +1,397 @@
+"""Pictures of the emergent geometry: marks are where the arrays say."""
+
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from fisher_cases import close
+from graph_cases import NETWORKS, SAMPLE, SOFTMAX, geometry_of
+from matplotlib.collections import LineCollection, PathCollection
+from scipy.sparse import csr_array
+from scipy.spatial.distance import cdist
+
+import geomnet as gn
+from geomnet.reports import (
+    draw_curvature,
+    draw_geometry,
+    draw_landscape,
+    draw_layers,
+    draw_spectrum,
+    draw_time,
+)
+from geomnet.reports.landscape import strongest
+from geomnet.reports.node_colours import capacity_shares
+from geomnet.reports.places import places_of
+
+RNG = np.random.default_rng(11)
+GEOMETRY = geometry_of(NETWORKS["tanh"])
+RESIDUAL = geometry_of(NETWORKS["tanh, residual"])
+EULER = geometry_of(NETWORKS["euler"])
+DRAWERS = (draw_landscape, draw_layers, draw_spectrum, draw_time, draw_curvature, draw_geometry)
+
+
+@dataclass(frozen=True, eq=False)
+class Embedded(gn.Relation):
+    """Distances of points."""
+
+    points: np.ndarray
+
+    def lengths(self, geometry):
+        return cdist(self.points, self.points)
+
+
+def dots(axis):
+    """Places, areas and colours of the nodes drawn on an axis."""
+    (found,) = [part for part in axis.collections if isinstance(part, PathCollection)]
+    return np.asarray(found.get_offsets()), found.get_sizes(), found.get_facecolors()
+
+
+def lines(axis):
+    """Polygons of the edges drawn on an axis."""
+    parts = [part for part in axis.collections if isinstance(part, LineCollection)]
+    return [np.asarray(line) for part in parts for line in part.get_segments()]
+
+
+def made(widths, matrices=None, points=None, likelihood=None):
+    """Geometry of a tanh network, of these matrices or random ones."""
+    if matrices is None:
+        network = gn.FeedForward(widths, "tanh")
+        theta = network.init(seed=1)
+    else:
+        zeros = [np.zeros(len(matrix)) for matrix in matrices]
+        network, theta = gn.FeedForward.from_arrays(matrices, zeros, "tanh")
+    points = RNG.normal(size=(30, network.dim)) if points is None else points
+    likelihood = likelihood or gn.Gaussian(1.0, network.widths[-1])
+    return gn.EmergentGeometry.from_network(network, theta, points, likelihood)
+
+
+@pytest.fixture(scope="module")
+def parts():
+    """Two networks side by side, of five and three units a layer."""
+    blocks = [
+        np.block([[RNG.normal(size=(5, 5)), np.zeros((5, 3))], [np.zeros((3, 5)), np.eye(3)]])
+        for _ in range(2)
+    ]
+    return made(None, blocks)
+
+
+@pytest.mark.parametrize("geometry", [GEOMETRY, RESIDUAL, EULER])
+def test_heights_are_the_distances_of_points_on_a_line(geometry):
+    positions = RNG.normal(size=geometry.n_nodes)
+    figure = draw_landscape(geometry, relation=Embedded(positions[:, None]))
+    places, _, _ = dots(figure.axes[0])
+    assert len(places) == geometry.n_nodes
+    close(cdist(places[:, 1:], places[:, 1:]), cdist(positions[:, None], positions[:, None]), 1e-9)
+    np.testing.assert_array_equal(np.round(places[:, 0]), geometry.layer)
+    assert "correlation 1.00" in figure.axes[0].get_title()
+
+
+def test_maps_are_the_distances_of_points_in_a_plane():
+    points = RNG.normal(size=(GEOMETRY.n_nodes, 2))
+    axes = draw_layers(GEOMETRY, relation=Embedded(points)).axes
+    for number in range(len(GEOMETRY.names)):
+        places, _, _ = dots(axes[number])
+        mine = points[GEOMETRY.in_layer(number)]
+        close(cdist(places, places), cdist(mine, mine), 1e-9)
+        assert axes[number].get_title() == GEOMETRY.names[number]
+        left, right = axes[number].get_xlim()
+        assert left < places[:, 0].min()
+        assert places[:, 0].max() < right
+
+
+def test_maps_join_the_nearest():
+    points = RNG.normal(size=(GEOMETRY.n_nodes, 2))
+    axis = draw_layers(GEOMETRY, relation=Embedded(points), nearest=1, layers=[3]).axes[0]
+    nodes = GEOMETRY.in_layer(3)
+    away = cdist(points[nodes], points[nodes]) + np.diag(np.full(len(nodes), np.inf))
+    lengths = [np.linalg.norm(line[1] - line[0]) for line in lines(axis)]
+    close(np.sort(lengths), np.sort(away.min(axis=1)), 1e-9)
+    assert not lines(draw_layers(GEOMETRY, nearest=0, layers=[3]).axes[0])
+
+
+def test_nothing_is_drawn_farther_apart_than_it_is():
+    layer, mass = np.repeat([0, 1, 2], 10), RNG.uniform(0.1, 1, 30)
+    true = cdist(*(2 * [RNG.normal(size=(30, 6))]))
+    for dimension in (1, 2, 3):
+        places = places_of(true, layer, mass, dimension)
+        found = places.coordinates
+        assert (cdist(found, found) <= true + 1e-12).all()
+        drawn, wanted, weight = [], [], []
+        for i in range(30):
+            for j in range(i):
+                if layer[i] == layer[j]:
+                    drawn.append(np.linalg.norm(found[i] - found[j]))
+                    wanted.append(true[i, j])
+                    weight.append(mass[i] * mass[j])
+        moments = np.cov(drawn, wanted, aweights=weight)
+        close(places.truth, moments[0, 1] / np.sqrt(moments[0, 0] * moments[1, 1]))
+    # all of six directions lose nothing
+    found = places_of(true, layer, mass, 6).coordinates
+    close(cdist(found, found), true, 1e-9)
+
+
+def test_the_direction_drawn_is_the_one_in_which_layers_are_widest():
+    layer, mass = np.repeat([0, 1], 20), RNG.uniform(0.1, 1, 40)
+    points = RNG.normal(size=(40, 3)) * [1, 3, 0.5] + 50 * layer[:, None] * [0, 0, 1]
+    places = places_of(cdist(points, points), layer, mass, 1).coordinates[:, 0]
+
+    def spread(heights):
+        means = [np.average(heights[layer == k], weights=mass[layer == k]) for k in (0, 1)]
+        return mass @ (heights - np.take(means, layer)) ** 2
+
+    tried = RNG.normal(size=(500, 3))
+    tried /= np.linalg.norm(tried, axis=1, keepdims=True)
+    most = max(spread(points @ direction) for direction in tried)
+    assert most <= spread(places) < 1.05 * most
+
+
+def test_parts_at_infinite_distance_are_drawn_apart(parts):
+    figure = draw_landscape(parts, relation=gn.FlowResistance())
+    places, _, _ = dots(figure.axes[0])
+    first = parts.unit < 5
+    # the last three units are copied from layer to layer, and are three parts by themselves
+    assert "4 parts at infinite distance" in figure.axes[0].get_title()
+    assert places[first, 1].min() > places[~first, 1].max()
+    chains = [places[parts.unit == unit, 1] for unit in (5, 6, 7)]
+    chains.sort(key=np.mean)
+    for lower, upper in pairwise(chains):
+        assert lower.max() < upper.min()
+    assert "parts" not in draw_landscape(GEOMETRY).axes[0].get_title()
+
+
+def test_areas_and_colours_follow_the_attributes():
+    _, areas, _ = dots(draw_landscape(GEOMETRY).axes[0])
+    large = areas > areas.min()
+    assert large.sum() > 5
+    shares = areas[large] / GEOMETRY.flow[large]
+    close(shares, np.full(large.sum(), shares.max()))
+    attributes = {
+        "flow": GEOMETRY.flow,
+        "fisher": np.diag(GEOMETRY.gate_fisher),
+        "planck_length": GEOMETRY.planck_length,
+        "time": GEOMETRY.time[GEOMETRY.layer],
+        "capacity": capacity_shares(GEOMETRY),
+    }
+    for name, values in attributes.items():
+        figure = draw_landscape(GEOMETRY, name)
+        _, _, colours = dots(figure.axes[0])
+        light = colours[:, :3].sum(axis=1)  # the scale darkens as values grow
+        order = np.argsort(values)
+        assert (np.diff(light[order]) <= 1e-12).all(), name
+        assert np.ptp(light) > 0.5
+        assert figure.axes[1].get_ylabel()
+
+
+def test_own_values_colour_nodes():
+    values = RNG.normal(size=GEOMETRY.n_nodes)
+    figure = draw_landscape(GEOMETRY, values)
+    close(figure.axes[1].get_ylim(), [values.min(), values.max()])
+    same = np.zeros(GEOMETRY.n_nodes)
+    _, _, colours = dots(draw_landscape(GEOMETRY, same).axes[0])
+    assert len(np.unique(colours, axis=0)) == 1
+
+
+def test_horizons_are_told_apart():
+    seen = 1 / np.diag(GEOMETRY.gate_fisher)
+    geometry = replace(GEOMETRY, n=int(np.median(seen)))
+    figure = draw_landscape(geometry, "horizon")
+    _, _, colours = dots(figure.axes[0])
+    assert 0 < geometry.horizon.sum() < geometry.n_nodes
+    assert len(np.unique(colours, axis=0)) == 2
+    assert len(np.unique(colours[geometry.horizon], axis=0)) == 1
+    assert len(figure.legends[0].get_texts()) == 2
+
+
+def test_curvatures_colour_nodes():
+    values = RNG.normal(size=len(GEOMETRY.edges))
+    geometry = replace(GEOMETRY, curvatures={"mine": values})
+    means = [values[(geometry.edges == node).any(axis=1)].mean() for node in range(23)]
+    figure = draw_landscape(geometry, "mine")
+    close(figure.axes[1].get_ylim(), np.abs(means).max() * np.array([-1, 1]))
+    _, _, colours = dots(figure.axes[0])
+    red = colours[:, 0] - colours[:, 2]  # orange above zero, violet below
+    assert (np.sign(red[np.abs(means) > 0.05]) == np.sign(means)[np.abs(means) > 0.05]).all()
+
+
+def test_what_nodes_hold_sums_to_the_capacity():
+    for geometry in (GEOMETRY, RESIDUAL, EULER):
+        shares = capacity_shares(geometry)
+        assert (shares >= 0).all()
+        close(shares.sum(), geometry.capacity)
+
+
+@pytest.mark.parametrize("most", [0, 1, 3])
+def test_the_strongest_edges_of_every_node(most):
+    matrix = RNG.uniform(size=(9, 9)) * (RNG.uniform(size=(9, 9)) < 0.6)
+    wanted = set()
+    for one in range(9):
+        out = [(one, k) for k in range(9)]
+        into = [(k, one) for k in range(9)]
+        for edges in (out, into):
+            best = sorted(edges, key=lambda edge: -matrix[edge])[:most]
+            wanted |= {edge for edge in best if matrix[edge] > 0}
+    source, target, strength = strongest(csr_array(matrix), most)
+    assert set(zip(source.tolist(), target.tolist())) == wanted
+    np.testing.assert_array_equal(strength, matrix[source, target])
+
+
+def test_edges_join_their_ends():
+    axis = draw_landscape(EULER, edges=1).axes[0]
+    places, _, _ = dots(axis)
+    source, target, _ = strongest(EULER.conductance, 1)
+    ends = np.array([[line[0], line[-1]] for line in lines(axis)])
+    wanted = np.stack([places[source], places[target]], axis=1)
+    close(np.sort(ends.reshape(-1, 4), axis=0), np.sort(wanted.reshape(-1, 4), axis=0))
+    skips = EULER.layer[target] - EULER.layer[source] > 1
+    bent = [abs(np.diff(line[:, 1], 2)).max() > 1e-9 for line in lines(axis)]
+    assert 0 < skips.sum() == sum(bent)
+
+
+def test_the_spectrum_is_the_geometry_s():
+    figure = draw_spectrum(GEOMETRY)
+    (axis,) = figure.axes
+    number, values = axis.lines[0].get_data()
+    close(values, GEOMETRY.spectrum[: len(values)])
+    np.testing.assert_array_equal(number, np.arange(len(values)) + 1)
+    assert (GEOMETRY.spectrum[len(values) :] <= 1.01e-4 * GEOMETRY.spectrum[0]).all()
+    close(axis.lines[1].get_ydata(), np.full(2, 1 / GEOMETRY.n))
+    low, high = axis.get_ylim()
+    assert low < 1 / GEOMETRY.n
+    assert GEOMETRY.spectrum[0] < high
+    held = (GEOMETRY.spectrum > 1 / GEOMETRY.n).sum()
+    assert f"{held} of 23" in axis.get_xlabel()
+    assert f"capacity {GEOMETRY.capacity:.3g} nats" in axis.get_title()
+
+
+@pytest.mark.parametrize("geometry", [GEOMETRY, EULER])
+def test_time_is_the_geometry_s(geometry):
+    axis = draw_time(geometry).axes[0]
+    *joins, marks = axis.lines
+    np.testing.assert_array_equal(marks.get_ydata(), geometry.time)
+    np.testing.assert_array_equal(marks.get_xdata(), np.arange(len(geometry.names)))
+    pairs = {tuple(pair) for pair in geometry.layer[geometry.edges].tolist()}
+    assert {tuple(line.get_xdata()) for line in joins} == pairs
+
+
+def test_curvature_by_the_layers_that_edges_join():
+    values = RNG.normal(size=len(RESIDUAL.edges))
+    geometry = replace(RESIDUAL, curvatures={"mine": values})
+    axis = draw_curvature(geometry, "mine").axes[0]
+    ends = geometry.layer[geometry.edges]
+    marks = [line for line in axis.lines if line.get_marker() == "o"]
+    rings = {line.get_xdata()[0]: line.get_ydata()[0] for line in marks}
+    for start, end in {tuple(pair) for pair in ends.tolist()}:
+        found = values[(ends == (start, end)).all(axis=1)]
+        close(rings[(start + end) / 2], np.median(found))
+    assert f"mean {values.mean():.3g}" in axis.get_title()
+
+
+def test_curvature_is_computed_where_it_is_not_there():
+    axis = draw_curvature(GEOMETRY, "forman").axes[0]
+    heights = np.concatenate([np.asarray(part.get_offsets())[:, 1] for part in axis.collections])
+    close(np.sort(heights), np.sort(gn.forman(GEOMETRY.weighted_graph())))
+
+
+def test_many_edges_are_drawn_as_quantiles():
+    geometry = made((30, 20, 2))
+    axis = draw_curvature(geometry, "forman").axes[0]
+    values = gn.forman(geometry.weighted_graph())
+    places = np.asarray(axis.collections[0].get_offsets())
+    between = values[(geometry.layer[geometry.edges] == (0, 1)).all(axis=1)]
+    assert len(places) == 300 < len(between)
+    close(places[[0, -1], 1], [between.min(), between.max()])
+    assert np.abs(places[:, 0] - 0.5).max() < 0.2
+
+
+def test_the_picture_does_not_change_when_units_are_permuted():
+    network, theta, _ = NETWORKS["tanh"]
+
+    def heights(network, theta):
+        geometry = gn.EmergentGeometry.from_network(network, theta, SAMPLE, SOFTMAX)
+        places, areas, _ = dots(draw_landscape(geometry, edges=0).axes[0])
+        return np.sort(places[:, 1]), np.sort(areas)
+
+    moved = gn.gauge.permute(network, theta, 1, RNG.permutation(5))
+    for one, other in zip(heights(network, theta), heights(moved.network, moved.theta)):
+        close(one, other, 1e-7)
+
+
+@pytest.mark.parametrize("widths", [(1, 1, 1, 1), (2, 1), (3, 1, 2)])
+def test_small_networks_are_drawn(widths):
+    for drawer in DRAWERS:
+        if drawer is not draw_curvature:
+            drawer(made(widths)).savefig(_Nowhere())
+    places, _, _ = dots(draw_landscape(made(widths)).axes[0])
+    assert len(places) == sum(widths)
+    assert np.isfinite(places).all()
+
+
+class _Nowhere:
+    """A file that forgets."""
+
+    def write(self, text):
+        return len(text)
+
+    def flush(self):
+        pass
+
+
+def test_a_node_a_layer_stands_by_its_distance():
+    geometry = made((1, 1, 1, 1))
+    relation = Embedded(np.array([[0.0], [1.0], [3.0], [2.0]]))
+    places, _, _ = dots(draw_landscape(geometry, relation=relation).axes[0])
+    close(np.abs(np.diff(places[:, 1])), [1, 2, 1])
+
+
+def test_layers_that_never_change_have_no_time():
+    biases = [np.ones(3), np.zeros(2)]
+    network, theta = gn.FeedForward.from_arrays(
+        [np.zeros((3, 3)), RNG.normal(size=(2, 3))], biases, "tanh"
+    )
+    points = RNG.normal(size=(30, 3))
+    geometry = gn.EmergentGeometry.from_network(network, theta, points, gn.Gaussian(1.0, 2))
+    (axis,) = draw_time(geometry).axes
+    assert len(axis.lines[-1].get_xdata()) == np.isfinite(geometry.time).sum() == 0
+    assert "nothing changes there: input, layer 1" in axis.get_title()
+    places, _, _ = dots(draw_landscape(geometry).axes[0])
+    assert len(places) == geometry.n_nodes == 5  # the inputs are dead
+
+
+def test_without_edges_nothing_is_curved():
+    geometry = replace(made((2, 3, 2)), conductance=csr_array((7, 7)))
+    assert draw_curvature(geometry).axes[0].get_title() == "no edges"
+    assert not lines(draw_landscape(geometry).axes[0])
+
+
+def test_copies_have_no_curvature():
+    geometry = made((1, 1, 1, 1))  # what a linear map of one unit gives is its copy
+    with pytest.raises(gn.InputError, match="not above zero"):
+        draw_curvature(geometry)
+    assert "no curvature" in [axis.get_title() for axis in draw_geometry(geometry).axes]
+
+
+@pytest.mark.parametrize("drawer", DRAWERS)
+def test_only_geometries_are_drawn(drawer):
+    with pytest.raises(gn.InputError, match="geometry: expected an EmergentGeometry"):
+        drawer(np.eye(3))
+
+
+@pytest.mark.parametrize(
+    ("draw", "words"),
+    [
+        (lambda: draw_landscape(GEOMETRY, "flows"), "colour: unknown 'flows'; choose from flow, "),
+        (lambda: draw_landscape(GEOMETRY, np.ones(3)), r"colour: expected shape \(23"),
+        (lambda: draw_landscape(GEOMETRY, np.full(23, np.nan)), "colour: "),
+        (lambda: draw_landscape(GEOMETRY, None), "colour: "),
+        (lambda: draw_landscape(GEOMETRY, edges=-1), "edges: expected"),
+        (lambda: draw_landscape(GEOMETRY, relation="angle"), "relation: expected"),
+        (lambda: draw_layers(GEOMETRY, nearest=0.5), "nearest: expected"),
+        (lambda: draw_layers(GEOMETRY, layers=[9]), "layers: expected some of 0 to 4"),
+        (lambda: draw_layers(GEOMETRY, layers=[]), "layers: expected some"),
+        (lambda: draw_curvature(GEOMETRY, "ricci"), "kind: unknown 'ricci'; choose from ollivier,"),
+    ],
+)
+def test_bad_input_is_named(draw, words):
+    with pytest.raises(gn.InputError, match=words):
+        draw()
