@@ -11,10 +11,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from .entropic import entropic_potentials
+
 __all__ = ["transport_values"]
 
-ROWS = 64
+ROWS = 128
 """Rows of the cost matrix priced at a time, while most problems find something to improve."""
+BLOCK = 2**17
+"""Entries priced at a time, few enough to stay in the cache."""
 TRIES = 8
 """Most pivots made with what one pricing found."""
 BUSY = 0.5
@@ -84,18 +88,20 @@ class _Batch:
         self.tolerance = ACCURACY * max(largest, np.finfo(float).tiny)
         self.row, self.rows = 0, min(ROWS, self.m)
         self.idle = np.zeros(b, dtype=np.intp)  # rows priced in vain since the last pivot
+        self.fine = np.zeros(b, dtype=bool)  # priced in double precision
         self._start(costs, supplies, demands)
         self._scratch()
 
     def _scratch(self) -> None:
         b = len(self.problem)
-        self._priced = np.empty(b * self.m * self.n)
-        self._masked = np.empty((b, self.nodes))
         self._words = np.empty((self.words, b, self.nodes), dtype=np.uint64)
         self._word = self._words[0]
 
     def _start(self, costs: np.ndarray, supplies: np.ndarray, demands: np.ndarray) -> None:
-        """Sources in turn fill the cheapest sinks that have room, those first that would mind."""
+        """Sources in turn fill the cheapest sinks that have room, those first that would mind.
+
+        Cheapest by the dual potentials of transport with entropy, which know of the other sources.
+        """
         b, m, n = costs.shape
         sources, sinks = np.sum(supplies > 0, axis=1), np.sum(demands > 0, axis=1)
         extra = SPREAD * supplies.sum(axis=1, keepdims=True) / self.nodes
@@ -103,10 +109,10 @@ class _Batch:
         demand = demands + extra * (demands > 0) * (2 + np.arange(n) / (3 * n))
         total = np.maximum(demand.sum(axis=1, keepdims=True), np.finfo(float).tiny)
         demand *= supply.sum(axis=1, keepdims=True) / total
-        # a sink that is far from all sources is no worse for one of them
-        closed = np.where(demands > 0, -costs.min(axis=1), np.inf)
+        closed = np.where(demands > 0, entropic_potentials(costs, supplies, demands), np.inf)
+        closed = closed.astype(np.float32)
         order = self._order(costs, closed)
-        self.costs = costs
+        self.costs, self.rough = costs, costs.astype(np.float32)
         self.flow = np.full((b, self.nodes), np.inf)
         self.source = np.zeros((b, self.nodes), dtype=np.intp)
         self.sink = np.zeros((b, self.nodes), dtype=np.intp)
@@ -115,7 +121,9 @@ class _Batch:
         for step in range(int(arcs.max(initial=0))):
             each = np.flatnonzero(arcs > step)
             source = order[each, turn[each]]
-            sink = (costs[each, source] + closed[each]).argmin(axis=1)
+            scores = self.rough[each, source]
+            scores += closed if len(each) == b else closed[each]
+            sink = scores.argmin(axis=1)
             has, wants = supply[each, source], demand[each, sink]
             # one line is done with at a time, and the last source is the root of the tree
             spent = (turn[each] < sources[each] - 1) & ((room[each] == 1) | (has <= wants))
@@ -162,7 +170,7 @@ class _Batch:
 
     def keep(self, places: np.ndarray) -> None:
         """Go on with these problems alone."""
-        for name in ("problem", "idle", "costs", "flow", "source", "sink", "potential"):
+        for name in ("problem", "idle", "fine", "rough", "flow", "source", "sink", "potential"):
             setattr(self, name, getattr(self, name)[places])
         self.paths, self.at_sink = self.paths[:, places], self.at_sink[:, places]
         self.all = np.arange(len(places))
@@ -170,17 +178,17 @@ class _Batch:
 
     def improve(self) -> np.ndarray:
         """Price some rows and pivot; return which problems are solved."""
-        b, first, m, n = len(self.all), self.row, self.m, self.n
+        b, first, m = len(self.all), self.row, self.m
         last = min(first + self.rows, m)
         self.row = 0 if last == m else last
-        priced = self._priced[: b * (last - first) * n].reshape(b, last - first, n)
-        np.add(self.costs[:, first:last], self.potential[:, None, m:], out=priced)
-        sinks = priced.argmin(axis=2)
-        prices = self.costs[self.all[:, None], np.arange(first, last), sinks]
+        sinks = self._cheapest(first, last)
+        row = self.problem[:, None] * m + np.arange(first, last)
+        prices = self.costs.ravel().take(row * self.n + sinks)
         sinks += m
+        places = self.all[:, None] * self.nodes + sinks
         for attempt in range(TRIES):
             excess = self.potential[:, first:last] - prices
-            excess -= self.potential[self.all[:, None], sinks]
+            excess -= self.potential.ravel().take(places)
             best = excess.argmax(axis=1)
             gain = excess[self.all, best]
             active = gain > self.tolerance
@@ -194,7 +202,33 @@ class _Batch:
             if share < (0.0 if attempt == 0 else BUSY) or share == 0:
                 break
             self._pivot(active, gain, first + best, sinks[self.all, best])
-        return self.idle >= m
+        over = self.idle >= m
+        done = over & self.fine
+        self.idle[over ^ done] = 0
+        self.fine |= over
+        return done
+
+    def _cheapest(self, first: int, last: int) -> np.ndarray:
+        """Sink of the least reduced cost for sources first … last − 1.
+
+        In single precision until nothing more is found so.
+        """
+        b, m = len(self.all), self.m
+        cheapest = np.empty((b, last - first), dtype=np.intp)
+        rough = self.potential[:, None, m:].astype(np.float32)
+        block = max(1, BLOCK // ((last - first) * self.n))
+        priced = np.empty((min(block, b), last - first, self.n), dtype=np.float32)
+        for start in range(0, b, block):
+            part = slice(start, start + block)
+            here = priced[: len(rough[part])]
+            np.add(self.rough[part, first:last], rough[part], out=here)
+            here.argmin(axis=2, out=cheapest[part])
+        fine = np.flatnonzero(self.fine)
+        for start in range(0, len(fine), block):
+            each = fine[start : start + block]
+            exact = self.costs[self.problem[each], first:last] + self.potential[each, None, m:]
+            cheapest[each] = exact.argmin(axis=2)
+        return cheapest
 
     def _pivot(
         self, active: np.ndarray, gain: np.ndarray, source: np.ndarray, sink: np.ndarray
@@ -206,10 +240,9 @@ class _Batch:
         only_source, only_sink = from_source & ~from_sink, from_sink & ~from_source
         less = (only_sink & self.at_sink) | (only_source & ~self.at_sink)
         falls, rises = self._flags(less), self._flags(cycle ^ less)
-        self._masked.fill(np.inf)
-        np.copyto(self._masked, self.flow, where=falls.view(bool))
-        slot = self._masked.argmin(axis=1)
-        moved = np.where(active, self._masked[each, slot], 0.0)
+        falling = np.where(falls.view(bool), self.flow, np.inf)
+        slot = falling.argmin(axis=1)
+        moved = np.where(active, falling[each, slot], 0.0)
         self.flow += moved[:, None] * (rises.view(np.int8) - falls.view(np.int8))
 
         word, shift = slot >> 6, (slot & 63).astype(np.uint64)
