@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from fisher_cases import close
 from graph_cases import NETWORKS, RELU, SAMPLE, SOFTMAX, dense, geometry_of, naive, same
+from scipy.sparse import csr_array
 
 import geomnet as gn
-from geomnet.graph import gauge
+from geomnet import gauge
 
 CASES = NETWORKS | {
     "relu": RELU,
@@ -27,6 +28,7 @@ RELATIONS = {
         gn.FlowResistance,
     )
 }
+CURVATURES = ("exact", "average", "bound", "forman")
 NUMBERS = ("time", "capacity", "robustness", "efficiency")
 ARRAYS = ("gate_fisher", "normalised", "conductance", "edge_fisher", "flow", "planck_length")
 
@@ -47,6 +49,22 @@ def numbers(geometry):
     return found | {"spectrum": gauge.Spectrum(geometry.spectrum)}
 
 
+def influences(geometry):
+    return {f"influence on {name}": geometry.influence(name) for name in NUMBERS}
+
+
+def curvatures(geometry):
+    """Of all edges, as matrices over nodes."""
+    graph, ends = geometry.weighted_graph(), tuple(geometry.edges.T)
+    found = {mode: gn.ollivier(graph, mode=mode) for mode in ("exact", "average", "bound")}
+    found["forman"] = gn.forman(graph)
+    shape = (geometry.n_nodes, geometry.n_nodes)
+    return {
+        name: gauge.PerNode(csr_array((values, ends), shape=shape), geometry)
+        for name, values in found.items()
+    }
+
+
 def measure(*parts):
     """A quantity of a network's geometry."""
 
@@ -61,13 +79,15 @@ def measure(*parts):
 def test_nothing_of_the_geometry_feels_a_move(name):
     network, theta, readout = CASES[name]
     report = gauge.check(
-        measure(distances, scores, numbers), network, theta, readout,
+        measure(distances, scores, numbers, influences, curvatures), network, theta, readout,
         softmax=True, kinds=("permute", "rescale", "flip", "shift"),
     )  # fmt: skip
     assert report, report
     kinds = {"permute", "shift"} | ({"rescale"} if "relu" in repr(network).lower() else set())
     assert kinds <= set(report.worst)
-    assert {check.name for check in report.checks} == {*RELATIONS, *ARRAYS, *NUMBERS, "spectrum"}
+    names = {check.name for check in report.checks}
+    assert {*RELATIONS, *ARRAYS, *NUMBERS, *CURVATURES, "spectrum"} <= names
+    assert {f"influence on {name}" for name in NUMBERS} <= names
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -80,17 +100,25 @@ def test_a_split_leaves_relations_and_what_the_network_holds(name):
     kept = {name: RELATIONS[name] for name in RELATIONS if name != "FlowResistance"}
 
     def merged(geometry):
-        return scores(geometry.merge_copies())
+        one = geometry.merge_copies()
+        return scores(one) | curvatures(one) | distances(one)
 
     report = gauge.check(
-        measure(lambda g: distances(g, kept), numbers, merged),
+        measure(merged, lambda g: distances(g, kept), numbers, influences),
         network, theta, readout, kinds="split", draws=3,
     )  # fmt: skip
     roots = ("FisherAngle", "FisherChord")  # of 1 − |cos|: half the digits where it vanishes
     failures = [check for check in report.failures if check.name not in roots]
     assert not failures, report
     assert all(check.difference < 1e-7 for check in report.failures)
-    assert not gauge.check(measure(scores), network, theta, readout, kinds="split")
+    report = gauge.check(measure(scores), network, theta, readout, kinds="split")
+    assert {check.name for check in report.failures} == set(ARRAYS)
+    assert max(check.elsewhere for check in report.checks) < 1e-12
+    flow = {"FlowResistance": RELATIONS["FlowResistance"]}
+    report = gauge.check(measure(lambda g: distances(g, flow)), network, theta, readout,
+                         kinds="split")  # fmt: skip
+    assert not report  # a unit that is two takes its current in two halves
+    assert max(check.elsewhere for check in report.checks) < 1e-9
 
 
 @pytest.mark.parametrize("name", ["tanh", "relu", "tanh, residual", "residual", "rk4", "euler"])
@@ -187,3 +215,11 @@ def test_a_shift_is_no_gauge_of_other_likelihoods():
 
     assert gauge.check(flow(SOFTMAX), network, theta, kinds="shift")
     assert not gauge.check(flow(gn.Gaussian(1.0, 3)), network, theta, kinds="shift")
+
+
+@pytest.mark.parametrize("relation", RELATIONS.values(), ids=RELATIONS)
+def test_distances_are_closed_where_copies_are_merged(relation):
+    one = geometry_of(CASES["tanh"])
+    merged = one.merge_copies()
+    assert merged.n_nodes == one.n_nodes
+    close(merged.distance_matrix(relation), one.distance_matrix(relation))

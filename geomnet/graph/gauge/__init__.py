@@ -8,11 +8,10 @@ does not is geometry. :func:`check` puts a quantity of one's own to the test.
 Examples
 --------
 >>> import geomnet as gn
->>> from geomnet.graph import gauge
 >>> network = gn.FeedForward((4, 6, 6, 3), "relu")
->>> gauge.moves(network)
+>>> gn.gauge.moves(network)
 {'permute': (1, 2), 'rescale': (1, 2), 'flip': (), 'split': (1, 2), 'shift': (3,)}
->>> report = gauge.check(lambda network, theta: abs(theta).max(), network, network.init(seed=0))
+>>> report = gn.gauge.check(lambda network, theta: abs(theta).max(), network, network.init(seed=0))
 >>> [kind for kind, difference in report.worst.items() if difference > 1e-9]
 ['rescale']
 """

@@ -170,15 +170,14 @@ def check(
     Examples
     --------
     >>> import geomnet as gn
-    >>> from geomnet.graph import EmergentGeometry, gauge
     >>> sample, network = gn.datasets.load("iris", n=50, seed=0), gn.FeedForward((4, 5, 3), "relu")
     >>> def flow(network, theta):
-    ...     found = EmergentGeometry.from_network(network, theta, sample, gn.Categorical(3))
-    ...     return gauge.PerNode(found.flow, found)
+    ...     found = gn.EmergentGeometry.from_network(network, theta, sample, gn.Categorical(3))
+    ...     return gn.gauge.PerNode(found.flow, found)
     >>> theta = network.init(seed=0)
-    >>> bool(gauge.check(flow, network, theta, kinds=("permute", "rescale")))
+    >>> bool(gn.gauge.check(flow, network, theta, kinds=("permute", "rescale")))
     True
-    >>> report = gauge.check(lambda network, theta: theta @ theta, network, theta)
+    >>> report = gn.gauge.check(lambda network, theta: theta @ theta, network, theta)
     >>> [check.kind for check in report.failures]
     ['rescale', 'split']
     """

@@ -72,12 +72,13 @@ class Moved:
         --------
         >>> import numpy as np
         >>> import geomnet as gn
-        >>> from geomnet.graph import EmergentGeometry, gauge
         >>> sample, network = gn.datasets.load("iris"), gn.FeedForward((4, 8, 3), "relu")
         >>> theta = network.init(seed=0)
-        >>> before = EmergentGeometry.from_network(network, theta, sample, gn.Categorical(3))
-        >>> moved = gauge.rescale(network, theta, layer=1, factors=np.arange(1, 9))
-        >>> after = EmergentGeometry.from_network(network, moved.theta, sample, gn.Categorical(3))
+        >>> moved = gn.gauge.rescale(network, theta, layer=1, factors=np.arange(1, 9))
+        >>> before, after = (
+        ...     gn.EmergentGeometry.from_network(network, at, sample, gn.Categorical(3))
+        ...     for at in (theta, moved.theta)
+        ... )
         >>> old, new = moved.match(before, after)
         >>> bool(np.allclose(after.flow[new], before.flow[old], rtol=1e-12))
         True

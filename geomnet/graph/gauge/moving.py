@@ -48,10 +48,9 @@ def permute(
     Examples
     --------
     >>> import geomnet as gn
-    >>> from geomnet.graph import gauge
     >>> network = gn.FeedForward((2, 3, 1))
     >>> theta = network.init(seed=0)
-    >>> moved = gauge.permute(network, theta, layer=1, order=[2, 0, 1])
+    >>> moved = gn.gauge.permute(network, theta, layer=1, order=[2, 0, 1])
     >>> bool(abs(network(moved.theta, [[1.0, 2.0]]) - network(theta, [[1.0, 2.0]])) < 1e-15)
     True
     >>> moved.nodes

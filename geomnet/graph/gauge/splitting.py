@@ -53,9 +53,8 @@ def split(
     Examples
     --------
     >>> import geomnet as gn
-    >>> from geomnet.graph import gauge
     >>> network = gn.FeedForward((2, 3, 1))
-    >>> moved = gauge.split(network, network.init(seed=0), layer=1, unit=0, share=0.25)
+    >>> moved = gn.gauge.split(network, network.init(seed=0), layer=1, unit=0, share=0.25)
     >>> moved.network, moved.nodes
     (FeedForward(2-4-1, tanh), array([0, 1, 2, 3, 4, 2, 5]))
     """

@@ -177,10 +177,9 @@ def moves(network: Any, readout: Readout | None = None) -> dict[str, tuple[int, 
     Examples
     --------
     >>> import geomnet as gn
-    >>> from geomnet.graph import gauge
-    >>> gauge.moves(gn.FeedForward((4, 8, 8, 8, 3), "tanh", skips={1: 0.5}))["split"]
+    >>> gn.gauge.moves(gn.FeedForward((4, 8, 8, 8, 3), "tanh", skips={1: 0.5}))["split"]
     (3,)
-    >>> gauge.moves(gn.Network(gn.TanhField(2, 8), 3))
+    >>> gn.gauge.moves(gn.Network(gn.TanhField(2, 8), 3))
     {'permute': (1, 3, 5), 'rescale': (), 'flip': (1, 3, 5), 'split': (1, 3, 5), 'shift': ()}
     """
     known = isinstance(network, (FeedForward, Network))

@@ -31,14 +31,13 @@ class PerNode:
     --------
     >>> import numpy as np
     >>> import geomnet as gn
-    >>> from geomnet.graph import gauge
     >>> network = gn.FeedForward((2, 4, 2))
     >>> hidden = [(1, unit) for unit in range(4)]
     >>> def incoming(network, theta):
     ...     rows = network.unpack(theta)[0][0]
     ...     pairs = [(1, unit) for unit in range(len(rows))]
-    ...     return gauge.PerNode(np.sum(rows**2, axis=1), pairs)
-    >>> bool(gauge.check(incoming, network, network.init(seed=0)))
+    ...     return gn.gauge.PerNode(np.sum(rows**2, axis=1), pairs)
+    >>> bool(gn.gauge.check(incoming, network, network.init(seed=0)))
     True
     """
 
