@@ -44,6 +44,21 @@ NETWORKS = HOMOGENEOUS | {
     "midpoint": field(gn.TanhField, gn.Midpoint()),
     "rk4": field(gn.ReLUField, gn.RK4()),
 }
+
+
+def own_field(integrator):
+    """The field of "euler" as a function, of which derivatives alone are known."""
+
+    def velocity(x, theta):
+        w, b, a, c = theta[:20], theta[20:25], theta[25:45], theta[45:]
+        hidden = anp.tanh(anp.dot(x, anp.reshape(w, (5, 4)).T) + b)
+        return anp.dot(hidden, anp.reshape(a, (4, 5)).T) + c
+
+    network = gn.Network(gn.FunctionField(velocity, 4, 49), 2, integrator)
+    return network, NETWORKS["euler"][1], READOUT
+
+
+FIELDS = {"own field": own_field(gn.Euler()), "own field, rk4": own_field(gn.RK4())}
 RELU = feed_forward("relu", True)
 
 

@@ -78,7 +78,7 @@ def test_bad_input(tmp_path):
             geometry.coarse_grain(partition)
     with pytest.raises(InputError, match=r"^form: unknown 'gml'"):
         write_graph(geometry.to_networkx(), tmp_path / "graph.gml")
-    with pytest.raises(InputError, match=r"^network: its nodes are not known"):
+    with pytest.raises(InputError, match=r"^network: the nodes of a function are not known"):
         EmergentGeometry.from_network(
             lambda t, x: x @ t.reshape(4, 3), np.ones(12), SAMPLE, SOFTMAX
         )

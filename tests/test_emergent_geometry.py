@@ -8,6 +8,7 @@ import pytest
 from fisher_cases import close
 from graph_cases import (
     ARRAYS,
+    FIELDS,
     HOMOGENEOUS,
     NETWORKS,
     POINTS,
@@ -38,7 +39,8 @@ from geomnet.graph import (
 from geomnet.graph.moments import edge_scores, gate_scores
 from geomnet.graph.nodes import skeleton_of
 
-each_network = pytest.mark.parametrize("case", NETWORKS.values(), ids=NETWORKS)
+ALL = NETWORKS | FIELDS
+each_network = pytest.mark.parametrize("case", ALL.values(), ids=ALL)
 each_homogeneous = pytest.mark.parametrize("case", HOMOGENEOUS.values(), ids=HOMOGENEOUS)
 
 
@@ -136,6 +138,25 @@ def test_a_network_is_the_feed_forward_it_unrolls_to():
     )
     names = [name for name in ARRAYS if name != "weight"]
     same(geometry_of(NETWORKS["euler"]), geometry_of((*unrolled, None)), names=names)
+
+
+@pytest.mark.parametrize("readout", [READOUT, None], ids=["readout", "none"])
+def test_of_one_s_own_field_the_states_are_the_nodes(readout):
+    likelihood = SOFTMAX if readout else gn.Gaussian(1.0, 4)
+    own, known = (
+        gn.EmergentGeometry.from_network(*ALL[name][:2], SAMPLE, likelihood, readout)
+        for name in ("own field", "euler")
+    )
+    states = np.isin(known.layer, [0, 2, 4, 5])  # 1 and 3 are hidden units
+    both = np.ix_(states, states)
+    for name in ("gate_fisher", "activation", "sensitivity", "cosine"):
+        close(getattr(own, name), getattr(known, name)[both], 1e-12)
+    close(own.flow, known.flow[states])
+    close(own.time, np.delete(known.time, [1, 3]))
+    network, theta, _ = FIELDS["own field"]
+    step = network.linearise(theta, POINTS).layers[0].transition()
+    mean = np.einsum("n,nji->ij", WEIGHTS, step)
+    close(own.weight.toarray()[:4, 4:8], mean)
 
 
 def test_chunks_do_not_matter():

@@ -4,12 +4,12 @@ import autograd.numpy as anp
 import numpy as np
 import pytest
 from fisher_cases import close
-from graph_cases import NETWORKS, POINTS, SAMPLE, WEIGHTS, dense, feed_forward, geometry_of
+from graph_cases import FIELDS, NETWORKS, POINTS, SAMPLE, WEIGHTS, dense, feed_forward, geometry_of
 
 import geomnet as gn
 from geomnet.errors import InputError
 
-CASES = {name: NETWORKS[name] for name in ("tanh, residual", "long skip", "midpoint")}
+CASES = {name: NETWORKS[name] for name in ("tanh, residual", "long skip", "midpoint")} | FIELDS
 each_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 CHANGE = np.random.default_rng(8).normal(size=9)
 CHANGE -= CHANGE.mean()

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -15,12 +13,12 @@ from ..errors import InputError
 from ..fisher import FisherInformation
 from ..fisher.data import FisherData
 from ..likelihoods import Likelihood
-from ..networks.affine_program import Affine
+from ..networks.affine_program import Affine, FixedMap
 from ..networks.factors import AffineMap
 from ..networks.models import Model
 from ..sample import Sample
 from .moments import Moments
-from .nodes import Skeleton, merged_values, skeleton_of
+from .nodes import EdgeSet, Skeleton, skeleton_of
 
 __all__ = ["Edges", "Origin", "alive_nodes", "covariance", "emergent_time"]
 
@@ -64,16 +62,18 @@ class Origin:
             self.model, self.theta, sample, self.likelihood, "true", None, rng, 1, self.memory_limit
         )
 
-    @cached_property
-    def weights(self) -> list[np.ndarray]:
-        """Weights of all edges, by edge sets: matrices of affine maps, coefficients of skips."""
+    def weights(self, moments: Moments) -> list[np.ndarray]:
+        """Weights of all edges, by edge sets.
+
+        Matrices of affine maps, coefficients of skips, and mean derivatives of layers that have
+        nothing else.
+        """
         found = []
-        for edges in self.skeleton.edges:
-            step: Any = self.skeleton.program.steps[edges.step - 1]
-            if edges.coefficient is None:
-                found.append(step.map.read(self.theta)[0])
-            else:
+        for edges, mean in zip(self.skeleton.edges, moments.derivative):
+            if edges.coefficient is not None:
                 found.append(np.full(self.skeleton.layers[edges.source].size, edges.coefficient))
+            else:
+                found.append(mean if edges.map is None else edges.map.read(self.theta)[0])
         return found
 
     def same(self, other: Origin) -> bool:
@@ -84,9 +84,17 @@ class Origin:
             and mine.activations == theirs.activations
             and self.likelihood == other.likelihood
             and np.array_equal(self.theta, other.theta)
-            # maps that are no part of theta
-            and all(map(np.array_equal, self.weights, other.weights))
+            and all(map(_same_map, mine.edges, theirs.edges))
         )
+
+
+def _same_map(one: EdgeSet, two: EdgeSet) -> bool:
+    """Whether maps that are no part of θ are the same."""
+    if not (isinstance(one.map, FixedMap) and isinstance(two.map, FixedMap)):
+        return type(one.map) is type(two.map)
+    return np.array_equal(one.map.matrix, two.map.matrix) and np.array_equal(
+        one.map.offset, two.map.offset
+    )
 
 
 def _centred(skeleton: Skeleton, theta: np.ndarray, likelihood: Likelihood) -> np.ndarray:
@@ -99,19 +107,20 @@ def _centred(skeleton: Skeleton, theta: np.ndarray, likelihood: Likelihood) -> n
     projector = likelihood.gauge_projector()
     if projector is None:
         return theta
-    program = skeleton.program
     found = theta.copy()
-    last = len(program.steps)
-    merged = merged_values(program)
-    for value, step in enumerate(program.steps, start=1):
-        if not isinstance(step, Affine) or last not in (value, merged.get(value)):
+    last, program = len(skeleton.layers) - 1, skeleton.program
+    for edges in skeleton.edges:
+        if edges.target != last or not isinstance(edges.map, AffineMap):
             continue
-        free = isinstance(step.map, AffineMap) and program.uses[step.map.start] == 1
-        if free and step.activation.name == "identity":
-            matrix, offset = step.map.read(found)  # views
-            matrix[:] = projector @ matrix
-            if offset is not None:
-                offset[:] = projector @ offset
+        if program is not None:
+            step = program.steps[edges.step - 1]
+            alone = program.uses[edges.map.start] == 1
+            if not (alone and isinstance(step, Affine) and step.activation.name == "identity"):
+                continue
+        matrix, offset = edges.map.read(found)  # views
+        matrix[:] = projector @ matrix
+        if offset is not None:
+            offset[:] = projector @ offset
     return found
 
 

@@ -57,7 +57,8 @@ class EmergentGeometry:
     edge_fisher : csr_array, shape (N, N)
         :math:`E|s_{ij}|^2`, likewise.
     weight : csr_array, shape (N, N)
-        Of affine maps the weight, of skips the coefficient.
+        Of affine maps the weight, of skips the coefficient; of the layers of a field of one's own
+        the mean derivative.
     time : ndarray, shape (layers,)
         Emergent time :math:`½\log\operatorname{tr}(G_l\operatorname{Cov}h_l)` of every layer,
         :math:`G_l = E[(∂z/∂h_l)^\top F\,∂z/∂h_l]`.
@@ -119,8 +120,8 @@ class EmergentGeometry:
         Parameters
         ----------
         network, theta, sample, likelihood, readout
-            As :class:`FisherInformation` takes them; the network must be made of affine maps. The
-            sample's weights average over the data.
+            As :class:`FisherInformation` takes them; not a function, as its nodes are not known.
+            The sample's weights average over the data.
         n : int, optional
             Number of data that Planck lengths, horizons and capacities count; the sample's own by
             default.
@@ -134,7 +135,7 @@ class EmergentGeometry:
         Raises
         ------
         InputError
-            Where the network's nodes are not known, or all of them are dead.
+            Where the nodes are not known, or all of them are dead.
         """
         fisher = FisherInformation(
             network, theta, sample, likelihood, readout, memory_limit=memory_limit
@@ -163,7 +164,7 @@ class EmergentGeometry:
             flow=moments.flow[alive],
             conductance=edges.matrix(edges.gather(moments.conductance)),
             edge_fisher=edges.matrix(edges.gather(moments.edge_fisher)),
-            weight=edges.matrix(edges.gather(origin.weights)),
+            weight=edges.matrix(edges.gather(origin.weights(moments))),
             time=emergent_time(skeleton, moments.sensitivity, spread),
             activation=spread[kept],
             sensitivity=moments.sensitivity[kept],

@@ -41,6 +41,8 @@ class Moments:
         :math:`E h_i`.
     second : ndarray, shape (N, N)
         :math:`E h_ih_j`.
+    derivative : tuple of ndarray
+        By edge sets: mean derivatives of layers that have no weights, else empty.
     """
 
     gate_fisher: np.ndarray
@@ -50,6 +52,7 @@ class Moments:
     sensitivity: np.ndarray
     mean: np.ndarray
     second: np.ndarray
+    derivative: tuple[np.ndarray, ...]
 
     def mix(self, other: Moments, share: float) -> Moments:
         """(1 − share)·self + share·other, of the same network."""
@@ -100,8 +103,9 @@ class _Chunk:
         """What the scores of edges factor into.
 
         :math:`|s_{ij}|` of a datum is the product of :math:`|h_i|`, (n, in), of the norm of
-        √w·R ∂z/∂u_j, (n, out), and of :math:`|w_{ij}|`, (out, in). Of a skip the first two are
-        (n, units), to be taken unit by unit, and the last is a number.
+        √w·R ∂z/∂u_j, (n, out), and of :math:`|w_{ij}|`, (out, in), or (n, out, in) where it is the
+        derivative at the datum. Of a skip the first two are (n, units), to be taken unit by unit,
+        and the last is a number.
         """
         source = np.abs(self.values[self.skeleton.layers[edges.source].value])
         if edges.coefficient is not None:
@@ -121,6 +125,7 @@ def moments_of(skeleton: Skeleton, data: FisherData, ratio: np.ndarray | None = 
     gate_fisher, flow, mean = np.zeros((count, count)), np.zeros(count), np.zeros(count)
     conductance: list[Any] = [0.0] * len(skeleton.edges)
     edge_fisher = conductance.copy()
+    derivative = [_room_for_derivative(skeleton, edges) for edges in skeleton.edges]
     sensitivity, second = np.zeros((count, count)), np.zeros((count, count))
     for part, index in data.chunks():
         chunk, times = _Chunk(skeleton, data, index), ratio[part]
@@ -135,15 +140,38 @@ def moments_of(skeleton: Skeleton, data: FisherData, ratio: np.ndarray | None = 
         for number, edges in enumerate(skeleton.edges):
             source, signal, size = chunk.strengths(edges)
             weighed, squares = source * root[:, None], source**2 * times[:, None]
-            if edges.coefficient is None:
+            if edges.coefficient is not None:
+                first, square = np.sum(signal * weighed, 0), np.sum(signal**2 * squares, 0)
+            elif size.ndim == 2:
                 first, square = signal.T @ weighed, (signal**2).T @ squares
             else:
-                first, square = np.sum(signal * weighed, 0), np.sum(signal**2 * squares, 0)
+                first, square = _each(signal, size, weighed), _each(signal**2, size**2, squares)
+                weights = root * chunk.root
+                derivative[number] += np.tensordot(weights, chunk.matrices[edges.step], 1)
+                size = np.ones(())
             conductance[number] = conductance[number] + size * first
             edge_fisher[number] = edge_fisher[number] + size**2 * square
     return Moments(
-        gate_fisher, flow, tuple(conductance), tuple(edge_fisher), sensitivity, mean, second
+        gate_fisher,
+        flow,
+        tuple(conductance),
+        tuple(edge_fisher),
+        sensitivity,
+        mean,
+        second,
+        tuple(derivative),
     )
+
+
+def _each(to: np.ndarray, between: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """Sums over the data of what leads to a unit, lies between, and is at another: (out, in)."""
+    return np.einsum("nj,nji,ni->ji", to, between, at, optimize=True)
+
+
+def _room_for_derivative(skeleton: Skeleton, edges: EdgeSet) -> np.ndarray:
+    if edges.map is not None or edges.coefficient is not None:
+        return np.zeros((0, 0))
+    return np.zeros((skeleton.layers[edges.target].size, skeleton.layers[edges.source].size))
 
 
 def _add_products(total: np.ndarray, rows: np.ndarray, times: np.ndarray) -> None:
@@ -171,7 +199,10 @@ def paired_with_each(skeleton: Skeleton, data: FisherData, covector: Moments) ->
             skeleton.edges, covector.conductance, covector.edge_fisher
         ):
             source, signal, size = chunk.strengths(edges)
-            if edges.coefficient is None:
+            if size.ndim == 3:
+                once += np.einsum("nj,nji,ni->n", signal, size * to_first, source)
+                paired += np.einsum("nj,nji,ni->n", signal**2, size**2 * to_square, source**2)
+            elif edges.coefficient is None:
                 once += np.sum((signal @ (size * to_first)) * source, axis=1)
                 paired += np.sum((signal**2 @ (size**2 * to_square)) * source**2, axis=1)
             else:
@@ -205,5 +236,7 @@ def edge_scores(skeleton: Skeleton, data: FisherData, index: int) -> Sequence[np
             found.append(edges.coefficient * chunk.backs[edges.step] * h[:, None, :])
             continue
         signal = chunk.signal(edges.step)
-        found.append(signal[..., :, None] * (h[:, None, None, :] * chunk.matrices[edges.step]))
+        matrix = chunk.matrices[edges.step]
+        matrix = matrix if matrix.ndim == 2 else matrix[:, None]
+        found.append(signal[..., :, None] * (h[:, None, None, :] * matrix))
     return found

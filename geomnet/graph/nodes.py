@@ -3,18 +3,21 @@ r"""Computation nodes of a network, and the edges on which it computes.
 Nodes are hidden units, and every coordinate of the state at every depth; they come in layers, the
 inputs first and the outputs last. An edge joins a node to a node it feeds: by a weight of an affine
 map, or by a skip. Where an affine map is only added to a state (the second map of a residual block,
-or the only one), its result is no node of its own: the state after the addition is.
+or the only one), its result is no node of its own: the state after the addition is. Of a field that
+is known by its derivatives only, the coordinates of the states are the nodes, and the edges of a
+layer are weighed by its derivative at each datum.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from ..errors import InputError
-from ..networks.affine_program import Affine, AffineProgram, Combine
-from ..networks.models import Model, ProgramModel
+from ..networks.affine_program import Affine, AffineProgram, Combine, FixedMap
+from ..networks.factors import AffineMap
+from ..networks.models import FieldModel, Model, ProgramModel
 
 __all__ = ["EdgeSet", "NodeLayer", "Skeleton", "merged_values", "skeleton_of"]
 
@@ -56,12 +59,16 @@ class EdgeSet:
         The value of the program that the affine map or the skip computes.
     coefficient : float or None
         Of a skip, from each unit to its like; None for an affine map.
+    map : AffineMap, FixedMap or None
+        Of an affine map where its weights lie; None for a skip, and for a layer whose weights are
+        its derivatives at each datum.
     """
 
     source: int
     target: int
     step: int
     coefficient: float | None
+    map: AffineMap | FixedMap | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -70,12 +77,13 @@ class Skeleton:
 
     Attributes
     ----------
-    program : AffineProgram
+    program : AffineProgram or None
+        None where layers are known by their derivatives only.
     layers : tuple of NodeLayer
     edges : tuple of EdgeSet
     """
 
-    program: AffineProgram
+    program: AffineProgram | None
     layers: tuple[NodeLayer, ...]
     edges: tuple[EdgeSet, ...]
 
@@ -97,15 +105,18 @@ class Skeleton:
     @property
     def activations(self) -> list[str]:
         """Names of the activations of all affine maps."""
-        return [repr(step.activation) for step in self.program.steps if isinstance(step, Affine)]
+        steps = self.program.steps if self.program else ()
+        return [repr(step.activation) for step in steps if isinstance(step, Affine)]
 
 
 def skeleton_of(model: Model) -> Skeleton:
-    """Nodes and edges of a model; it must be made of affine maps."""
+    """Nodes and edges of a model, which must be a network."""
+    if isinstance(model, FieldModel):
+        return _skeleton_of_states(model)
     if not isinstance(model, ProgramModel):
         raise InputError(
-            "network: its nodes are not known; the geometry needs affine maps and activations, as "
-            "gn.FeedForward and the built-in fields of gn.Network have them"
+            "network: the nodes of a function are not known; the geometry needs the layers of a "
+            "gn.FeedForward or a gn.Network"
         )
     program = model.program
     merged = merged_values(program)
@@ -127,12 +138,26 @@ def skeleton_of(model: Model) -> Skeleton:
     for value, step in enumerate(program.steps, start=1):
         if isinstance(step, Affine):
             target = place[merged.get(value, value)]
-            edges.append(EdgeSet(place[step.source], target, value, None))
+            edges.append(EdgeSet(place[step.source], target, value, None, step.map))
             continue
         for source, coefficient in zip(step.sources, step.coefficients):
             if source not in merged:
                 edges.append(EdgeSet(place[source], place[value], value, coefficient))
     return Skeleton(program, tuple(layers), tuple(edges))
+
+
+def _skeleton_of_states(model: FieldModel) -> Skeleton:
+    """States after every layer, and the output of a readout."""
+    depth, dim = model.network.depth, model.network.dim
+    names = ["input", *(f"layer {k}" for k in range(1, depth)), "output"]
+    layers = [NodeLayer(k, dim, k * dim, name) for k, name in enumerate(names)]
+    edges = [EdgeSet(k, k + 1, k + 1, None) for k in range(depth)]
+    if model.place is not None:
+        layers[-1] = NodeLayer(depth, dim, depth * dim, f"layer {depth}")
+        end = (depth + 1) * dim
+        layers.append(NodeLayer(depth + 1, model.place.outputs, end, "output"))
+        edges.append(EdgeSet(depth, depth + 1, depth + 1, None, model.place))
+    return Skeleton(None, tuple(layers), tuple(edges))
 
 
 def merged_values(program: AffineProgram) -> dict[int, int]:

@@ -25,7 +25,7 @@ from .linearised import LinearisedModel
 from .network import Network
 from .readout import Readout
 
-__all__ = ["LayerPart", "Model", "ProgramModel", "model_of"]
+__all__ = ["FieldModel", "LayerPart", "Model", "ProgramModel", "model_of"]
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def model_of(network: Any, theta: Any, readout: Any = None) -> tuple[Model, np.n
         theta = check_array("theta", theta, shape=shape).reshape(-1)
         layers = network.field.affine_layers()
         model = (
-            _FieldModel(network, readout) if layers is None else _network(network, layers, readout)
+            FieldModel(network, readout) if layers is None else _network(network, layers, readout)
         )
     elif callable(network):
         if readout is not None:
@@ -230,7 +230,7 @@ def _add(
     return len(steps)
 
 
-class _FieldModel(Model):
+class FieldModel(Model):
     """A network whose field is known by its derivatives only."""
 
     def __init__(self, network: Network, readout: Readout | None) -> None:
@@ -245,14 +245,20 @@ class _FieldModel(Model):
             self.n_outputs = self.place.outputs
         self.layers = tuple(layers)
 
+    @property
+    def floats_per_point(self) -> int:
+        """Derivatives of all layers in their states, and the states."""
+        return self.network.depth * self.network.dim * (self.network.dim + 1)
+
     def linearise(self, theta: np.ndarray, points: np.ndarray) -> LinearisedModel:
+        """Run the network."""
         return _LinearisedField(self, theta, points)
 
 
 class _LinearisedField(LinearisedModel):
     """A network of any field at one θ: its layers' own products, and Jacobians."""
 
-    def __init__(self, model: _FieldModel, theta: np.ndarray, points: np.ndarray) -> None:
+    def __init__(self, model: FieldModel, theta: np.ndarray, points: np.ndarray) -> None:
         self.model, self.theta = model, theta
         network = model.network
         self.cut = network.n_parameters
@@ -266,9 +272,26 @@ class _LinearisedField(LinearisedModel):
                 )
         self.matrix = np.eye(network.dim)
         self.output = self.last
+        self.values = list(self.inner.states)
+        """States at all depths, and behind a readout its output."""
         if model.place is not None:
             self.matrix, offset = model.place.read(theta)
             self.output = self.last @ self.matrix.T + offset
+            self.values.append(self.output)
+        self.slopes = [None] * len(self.values)
+
+    @cached_property
+    def matrices(self) -> list[np.ndarray | None]:
+        """Derivative of every value in the one before, (n, d, d); of the readout (C, d)."""
+        found = [None, *(step.transition() for step in self.inner.layers)]
+        return found if self.model.place is None else [*found, self.matrix]
+
+    def pull_back_values(self, covectors: np.ndarray) -> list[np.ndarray]:
+        """Covectors on the output (n, q, C), pulled back to every value."""
+        found = [covectors]
+        for matrix in self.matrices[:0:-1]:
+            found.append(found[-1] @ matrix)
+        return found[::-1]
 
     def jvp(self, directions: np.ndarray) -> np.ndarray:
         shape = self.model.network.parameters_shape
@@ -301,13 +324,11 @@ class _LinearisedField(LinearisedModel):
             found.append(AffineFactors(self.model.place, [self.last], [covectors]))
             back = covectors @ self.matrix
         n, d = self.last.shape
-        for part, step in zip(
-            reversed(self.model.layers[: self.model.network.depth]), reversed(self.inner.layers)
-        ):
+        for index, step in reversed(list(enumerate(self.inner.layers))):
+            part = self.model.layers[index]
             rows = back @ step.jacobian().reshape(n, d, -1)
-            layer = len(found) - (self.model.place is not None)
-            found.append(ExplicitFactors(self.model.network.depth - 1 - layer, part.start, rows))
-            back = back @ step.transition()
+            found.append(ExplicitFactors(index, part.start, rows))
+            back = back @ self.matrices[index + 1]
         return found[::-1] if self.model.place is None else [*found[:0:-1], found[0]]
 
 
