@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 
+import autograd.numpy as anp
 import numpy as np
 
 import geomnet as gn
@@ -52,7 +53,7 @@ def outputs(network, theta, readout, points=POINTS):
 def node_values(network, theta, readout):
     """Outputs of all nodes on the points, layer by layer, (n, N)."""
     model, vector = model_of(network, theta, readout)
-    values = model.program.run(vector, POINTS).values
+    values = model.linearise(vector, POINTS).values
     return np.hstack([values[layer.value] for layer in skeleton_of(model).layers])
 
 
@@ -174,6 +175,12 @@ CASES = {
         READOUT,
     ),
     "features": Case(gn.Network(gn.RandomFeatureField(4, 6), 2), shift=(5,), readout=READOUT),
+    "own field": Case(
+        gn.Network(gn.FunctionField(lambda x, theta: anp.sin(x * theta), 4, 4), 2),
+        shift=(3,),
+        readout=READOUT,
+    ),
+    "own field, bare": Case(gn.Network(gn.FunctionField(lambda x, theta: x * theta, 4, 4), 2)),
     "linear field": Case(gn.Network(gn.LinearField(4), 2), shift=(3,), readout=READOUT),
 }
 PAIRS = [(name, kind, layer) for name, case in CASES.items() for kind, layer in case.layers()]

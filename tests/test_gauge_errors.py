@@ -50,6 +50,11 @@ def test_streams_that_are_held_do_not_move():
          gauge.rescale, *tied, 1, 2.0)  # fmt: skip
     says("layer: 2 is tied by skips to the input", gauge.flip, *NETWORK, 2, 0, READOUT)
     says("layer: 4 is tied by skips to the input", gauge.flip, *NETWORK, 4, 0)
+    own = CASES["own field"].given
+    for layer in (1, 2):
+        says(f"layer: {layer} is tied by skips to the input, whose coordinates are the data's",
+             gauge.permute, *own, layer, [1, 0, 2, 3], READOUT)  # fmt: skip
+    says("layer: 3 is the output", gauge.permute, *own, 3, [1, 0, 2], READOUT)
     case = CASES["features"]
     says("layer: 1 is computed by fixed features, which are no part of theta; permute moves none",
          gauge.permute, *case.given, 1, range(6), READOUT)  # fmt: skip
@@ -133,10 +138,8 @@ def test_what_is_no_network():
         lambda network, theta: gauge.moves(network),
         lambda network, theta: gauge.check(lambda n, t: 1.0, network, theta),
     ):
-        says("network: its nodes are not known", call, lambda theta, x: x, np.ones(3))
+        says("network: the nodes of a function are not known", call, lambda theta, x: x, np.ones(3))
         says("network: expected a gn.FeedForward", call, "network", np.ones(3))
-    function = gn.Network(gn.FunctionField(lambda x, theta: x * theta, 2, 2), 3)
-    says("network: its nodes are not known", gauge.moves, function)
     says("theta: expected shape", gauge.permute, TANH[0], np.ones(3), 1, ORDER)
     says("readout: expected a gn.Readout", gauge.permute, *TANH, 1, ORDER, np.ones((3, 3)))
     says("readout: takes states of 4 units", gauge.permute, *TANH, 1, ORDER, READOUT)

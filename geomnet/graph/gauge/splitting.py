@@ -87,25 +87,24 @@ def _widened(
     subject: Subject, stream: Stream, unit: int, share: float
 ) -> tuple[FeedForward, np.ndarray, Readout | None]:
     """A feed-forward network with a unit split."""
-    network, readout = subject.network, subject.readout
+    network = subject.network
+    into, out = ({place.start for place in places} for places in (stream.into, stream.out))
 
     def parts(place: AffineMap) -> tuple[np.ndarray, np.ndarray | None]:
         matrix, offset = place.split(subject.vector)
-        if place in stream.into:
+        if place.start in into:
             matrix = np.vstack([matrix, matrix[unit]])
             offset = None if offset is None else np.append(offset, offset[unit])
-        if place in stream.out:
+        if place.start in out:
             matrix = np.column_stack([matrix, (1 - share) * matrix[:, unit]])
             matrix[:, unit] *= share
         return matrix, offset
 
-    places: dict[int, AffineMap] = {place.start: place for place in subject.skeleton.program.maps}
-    matrices, biases = zip(*(parts(places[place.start]) for place in network.maps))
+    matrices, biases = zip(*map(parts, network.maps))
     skips = {layer: (source, scale) for layer, source, scale in network.skips}
     wide, theta = FeedForward.from_arrays(matrices, biases, network.activations, skips)
-    if readout is not None:
-        readout = Readout(*parts(places[network.n_parameters]))  # type: ignore[arg-type]
-    return wide, theta, readout
+    place = subject.readout_map
+    return wide, theta, None if place is None else Readout(*parts(place))  # type: ignore[arg-type]
 
 
 def _widened_field(

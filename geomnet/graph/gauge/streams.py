@@ -68,9 +68,17 @@ class Subject:
     def __init__(self, network: Any, theta: Any, readout: Readout | None) -> None:
         model, vector = model_of(network, theta, readout)
         self.network, self.readout = network, readout
-        self.skeleton: Skeleton = skeleton_of(model)
+        self.skeleton = skeleton_of(model)
         self.vector = np.array(vector)  # moves write into it
         self.theta_shape = np.shape(theta)
+
+    @property
+    def readout_map(self) -> AffineMap | None:
+        """Where the readout lies in the vector."""
+        if self.readout is None:
+            return None
+        outputs, inputs = self.readout.weight.shape
+        return AffineMap("the readout", 0, outputs, inputs, self.network.n_parameters)
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -144,19 +152,16 @@ class Subject:
     @cached_property
     def last_map(self) -> AffineMap | str:
         """The map whose outputs are logits, or why there is none."""
-        steps = self.skeleton.program.steps
-        if self.readout is None and isinstance(self.network, Network):
-            return "readout: a gn.Network has no logits but its readout's; give it"
-        step = steps[-1]
-        if isinstance(step, Combine):
-            step = steps[step.sources[-1] - 1]
-        assert isinstance(step, Affine)
-        name = step.activation.name
-        if name != "identity" or not isinstance(step.map, AffineMap):
-            return f"network: its last layer is {name}, not linear; its outputs are no logits"
-        if step.map.outputs < 2:
+        place: Any = self.readout_map
+        if place is None:
+            if isinstance(self.network, Network):
+                return "readout: a gn.Network has no logits but its readout's; give it"
+            name, place = self.network.activations[-1], self.network.maps[-1]
+            if name != "identity":
+                return f"network: its last layer is {name}, not linear; its outputs are no logits"
+        if place.outputs < 2:
             return "network: has one output, and shifting it changes what it predicts"
-        return step.map
+        return place
 
 
 def moves(network: Any, readout: Readout | None = None) -> dict[str, tuple[int, ...]]:
@@ -201,6 +206,8 @@ def _listed(layers: Any) -> str:
 
 def _streams(skeleton: Skeleton) -> tuple[Stream, ...]:
     """Values tied by sums and by maps used more than once, tied through."""
+    if skeleton.program is None:
+        return _streams_of_states(skeleton)
     steps = skeleton.program.steps
     root = list(range(len(steps) + 1))
 
@@ -224,18 +231,18 @@ def _streams(skeleton: Skeleton) -> tuple[Stream, ...]:
         tie(values)
         tie([steps[value - 1].source for value in values])  # type: ignore[union-attr]
     streams = (
-        _stream(skeleton, {value for value in range(len(root)) if find(value) == head})
+        _stream(skeleton, steps, {value for value in range(len(root)) if find(value) == head})
         for head in sorted({find(value) for value in range(len(root))})
     )
     return tuple(streams)
 
 
-def _stream(skeleton: Skeleton, values: set[int]) -> Stream:
+def _stream(skeleton: Skeleton, steps: tuple[Affine | Combine, ...], values: set[int]) -> Stream:
     """One stream from its values."""
     into: dict[Any, AffineMap | FixedMap] = {}
     out: dict[Any, AffineMap | FixedMap] = {}
     activations, summed = set(), False
-    for value, step in enumerate(skeleton.program.steps, start=1):
+    for value, step in enumerate(steps, start=1):
         if isinstance(step, Combine):
             summed |= value in values
             continue
@@ -245,7 +252,7 @@ def _stream(skeleton: Skeleton, values: set[int]) -> Stream:
         if step.source in values:
             out[_key(step.map)] = step.map
     layers = [number for number, part in enumerate(skeleton.layers) if part.value in values]
-    ends = "input" if 0 in values else "output" if len(skeleton.program.steps) in values else ""
+    ends = "input" if 0 in values else "output" if len(steps) in values else ""
     maps = [*into.values(), *out.values()]
     return Stream(
         tuple(layers),
@@ -256,6 +263,30 @@ def _stream(skeleton: Skeleton, values: set[int]) -> Stream:
         summed,
         any(isinstance(place, FixedMap) for place in maps),
         ends,
+    )
+
+
+def _streams_of_states(skeleton: Skeleton) -> tuple[Stream, ...]:
+    """Of a field that is known by its derivatives only: its states, and behind a readout outputs.
+
+    Every layer adds to the state, which ties them all.
+    """
+    count = len(skeleton.layers)
+    states = count - 1 if any(edges.map is not None for edges in skeleton.edges) else count
+    ends = [(0, states, "input"), (states, count, "output")]
+    return tuple(
+        Stream(
+            tuple(range(start, stop)),
+            skeleton.layers[start].size,
+            (),
+            (),
+            frozenset(),
+            True,
+            False,
+            end,
+        )
+        for start, stop, end in ends
+        if start < stop
     )
 
 
