@@ -8,7 +8,7 @@ from gauge_cases import CASES, POINTS, READOUT, node_values, outputs
 from scipy.sparse import csr_array
 
 import geomnet as gn
-from geomnet.graph import gauge
+from geomnet import gauge
 
 TANH, RELU = CASES["tanh"].given, CASES["relu"].given
 
@@ -206,6 +206,27 @@ def test_draws_are_those_of_the_seed():
     gauge.check(quantity, *TANH)
     assert np.array_equal(given, TANH[1])
     assert gauge.check(constant, TANH[0], TANH[1].tolist())
+
+
+def test_a_quantity_may_write_over_what_it_is_given():
+    def quantity(network, theta):
+        found = network(theta, POINTS)
+        theta[:] = 0.0
+        return found
+
+    assert gauge.check(quantity, *TANH)
+
+
+def test_the_fisher_rao_norm_is_geometry_and_the_trace_is_not():
+    def fisher(network, theta):
+        found = gn.FisherInformation(network, theta, POINTS, gn.Categorical(3))
+        return {"norm": found.fisher_rao_norm(), "trace": found.trace()}
+
+    for given, fails in ((TANH, {"split"}), (RELU, {"rescale", "split"})):
+        report = gauge.check(fisher, *given, softmax=True)
+        assert {(check.name, check.kind) for check in report.failures} == {
+            ("trace", kind) for kind in fails
+        }
 
 
 def test_a_report_reads():

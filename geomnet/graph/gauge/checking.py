@@ -188,7 +188,8 @@ def check(
     theta = check_array("theta", theta)
     subject = Subject(network, theta, readout)
     rng = np.random.default_rng(seed)
-    before = _measured(quantity, (network, theta, readout), subject.sizes, "the network itself")
+    given = (network, theta.copy(), readout)
+    before = _measured(quantity, given, subject.sizes, "the network itself")
     checks = []
     for kind in _kinds(kinds, softmax):
         for layers, draw in _moves(subject, kind):
