@@ -153,6 +153,15 @@ def test_nodes_that_come_or_go_are_a_difference():
     report = gauge.check(largest, *RELU, draws=6)
     failed = {(check.kind, check.layers): check.difference for check in report.failures}
     assert failed == {("rescale", (1,)): np.inf}
+    few, more = [(0, 0)], [(0, 0), (0, 1)]
+    for before, after in ((few, more), (more, few)):
+
+        def quantity(network, theta, before=before, after=after):
+            pairs = before if np.array_equal(theta, TANH[1]) else after
+            return gauge.PerNode(np.ones(len(pairs)), pairs)
+
+        report = gauge.check(quantity, *TANH)
+        assert [check.difference for check in report.checks] == [np.inf] * 9
 
 
 def test_spectra_have_no_order_and_their_zeros_do_not_count():
@@ -172,12 +181,17 @@ def test_spectra_have_no_order_and_their_zeros_do_not_count():
         failed = {(check.kind, check.layers) for check in report.failures}
         assert failed == {("split", (2,))}  # a copy has the other eigenvalues
 
-    def kernel(network, theta):
-        values = network.states(theta, POINTS)[4]
-        size = 3 + network.widths[2]
-        return gauge.Spectrum(np.append(np.linalg.svd(values)[1], np.zeros(size)))
+    def with_zeros(network, theta):
+        """Numbers of the map, with more zeros in the wider network, in an order of θ."""
+        values = network(theta, POINTS).ravel()
+        values = np.append(values, np.zeros(network.widths[2]))
+        return np.random.default_rng(int(1e9 * abs(theta @ np.arange(len(theta))))).permutation(
+            values
+        )
 
-    assert gauge.check(kernel, *TANH)
+    assert gauge.check(lambda *given: gauge.Spectrum(with_zeros(*given)), *TANH)
+    assert not gauge.check(with_zeros, *TANH, kinds=("permute", "flip"))
+    assert not gauge.check(lambda *given: gauge.Spectrum(np.abs(given[1])), *TANH, kinds="split")
 
 
 def test_infinities_are_values():
