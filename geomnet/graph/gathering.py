@@ -76,7 +76,8 @@ def gathered(
         says = csr_array((turned, (groups, nodes)), shape=gather.shape)
 
     def both(matrix: Any, rows: csr_array = gather) -> Any:
-        return rows @ matrix @ rows.T
+        found = rows @ matrix @ rows.T
+        return np.ascontiguousarray(found) if isinstance(matrix, np.ndarray) else found
 
     return replace(
         geometry,

@@ -57,7 +57,8 @@ class Relation(ABC):
             )
         # scipy takes lengths of zero, unmasked even those below 1e-8, for missing edges; but copies
         # of a node are at zero distance
-        lengths = np.ma.masked_array(np.maximum(lengths, LEAST_LENGTH), np.isinf(lengths))
+        lengths = np.maximum(lengths, LEAST_LENGTH, order="C")  # scipy misreads any other order
+        lengths = np.ma.masked_array(lengths, np.isinf(lengths))
         found = floyd_warshall(lengths, directed=False)
         return np.where(found < 1e4 * LEAST_LENGTH, 0.0, found)
 
