@@ -102,6 +102,14 @@ def rescale(
     InputError
         Where the layer, or a layer tied to it by skips, has units of another activation, cannot
         move, or a factor is not above zero.
+
+    Examples
+    --------
+    >>> import geomnet as gn
+    >>> network, theta = gn.FeedForward.from_arrays([[[3.0], [1.0]], [[1.0, 5.0]]], None, "relu")
+    >>> moved = gn.gauge.rescale(network, theta, layer=1, factors=[2.0, 10.0])
+    >>> moved.theta
+    array([ 6. , 10. ,  0.5,  0.5])
     """
     subject = Subject(network, theta, readout)
     stream = subject.stream(layer, "rescale")
@@ -138,6 +146,13 @@ def flip(network: Any, theta: Any, layer: int, units: Any, readout: Readout | No
     InputError
         Where the layer, or a layer tied to it by skips, has units of another activation, cannot
         move, or has no such unit.
+
+    Examples
+    --------
+    >>> import geomnet as gn
+    >>> network, theta = gn.FeedForward.from_arrays([[[3.0], [1.0]], [[1.0, 5.0]]], None, "tanh")
+    >>> gn.gauge.flip(network, theta, layer=1, units=[1]).theta
+    array([ 3., -1.,  1., -5.])
     """
     subject = Subject(network, theta, readout)
     stream = subject.stream(layer, "flip")
@@ -180,6 +195,15 @@ def shift(
     ------
     InputError
         Where the last layer is not linear, has a single output, or no bias to shift.
+
+    Examples
+    --------
+    >>> import geomnet as gn
+    >>> network, theta = gn.FeedForward.from_arrays([[[1.0], [3.0]]], [[0.0, 1.0]])
+    >>> moved = gn.gauge.shift(network, theta, weights=[2.0], bias=0.5)
+    >>> network(moved.theta, [[1.0], [2.0]]) - network(theta, [[1.0], [2.0]])
+    array([[2.5, 2.5],
+           [4.5, 4.5]])
     """
     subject = Subject(network, theta, readout)
     place = subject.last_map
