@@ -11,6 +11,7 @@ from ..errors import InputError
 from ..graph import EmergentGeometry, forman, ollivier, resistance_curvature
 from .drawing import new_panels
 from .emergent_marks import check_geometry, layer_ticks
+from .node_colours import curvature_in_words
 
 __all__ = ["curvature_of", "draw_curvature", "put_curvature"]
 
@@ -71,7 +72,7 @@ def draw_curvature(geometry: EmergentGeometry, kind: str = "ollivier_average") -
     ...     network, network.init(seed=0), sample, gn.Categorical(3)
     ... )
     >>> draw_curvature(geometry, "forman").axes[0].get_ylabel()
-    'forman curvature'
+    'Forman curvature'
     """
     check_geometry(geometry)
     width = float(np.clip(2.4 + 1.1 * len(geometry.names), 5.2, 12))
@@ -85,7 +86,7 @@ def put_curvature(axis: Any, geometry: EmergentGeometry, kind: str, room: float)
     layer_ticks(axis, geometry.names, room)
     axis.set_xlim(-0.2, len(geometry.names) - 0.8)
     axis.set_xlabel("layer")
-    axis.set_ylabel(f"{kind.replace('_', ' ')} curvature")
+    axis.set_ylabel(curvature_in_words(kind))
     if not len(geometry.edges):
         axis.set_title("no edges", fontsize=10)
         return

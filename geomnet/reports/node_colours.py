@@ -14,7 +14,7 @@ from matplotlib.colors import CenteredNorm, ListedColormap, LogNorm, Normalize
 from ..errors import InputError, check_array
 from ..graph import EmergentGeometry
 
-__all__ = ["NodeColours", "capacity_shares", "node_colours"]
+__all__ = ["NodeColours", "capacity_shares", "curvature_in_words", "node_colours"]
 
 HORIZON = ("#999999", "#d55e00")
 """Of nodes that can be seen, and of those behind a horizon."""
@@ -41,9 +41,12 @@ class NodeColours:
 
     @property
     def extend(self) -> str:
-        """Whether values lie below the scale, as a colour bar says it."""
-        least = np.min(self.values, initial=np.inf, where=np.isfinite(self.values))
-        return "min" if self.scale.norm(least) < 0 else "neither"
+        """At which ends values pass the scale, as a colour bar says it."""
+        least, most = float(self.scale.norm.vmin), float(self.scale.norm.vmax)
+        slack = 1e-9 * (most - least)
+        shown = self.values[np.isfinite(self.values)]
+        below, above = (shown < least - slack).any(), (shown > most + slack).any()
+        return "both" if below and above else "min" if below else "max" if above else "neither"
 
     @property
     def rgba(self) -> np.ndarray:
@@ -65,15 +68,23 @@ ATTRIBUTES: dict[str, tuple[Callable[[EmergentGeometry], np.ndarray], str]] = {
     "fisher": (lambda geometry: np.diag(geometry.gate_fisher), "gate Fisher E|s|²"),
     "planck_length": (
         lambda geometry: geometry.planck_length,
-        "Planck length, relative to the output",
+        "Planck length (of the factor 1 + ε of a node)",
     ),
     "horizon": (lambda geometry: geometry.horizon, "horizon"),
     "time": (lambda geometry: geometry.time[geometry.layer], "emergent time"),
     "capacity": (capacity_shares, "share of the capacity (nats)"),
 }
-DEPTH = 1e-3
-"""Of the largest value, what a logarithmic scale reaches down to."""
+DEPTH = 1e3
+"""Range of a logarithmic scale; what is fainter has the colour of its end."""
 LOGARITHMIC = ("flow", "fisher", "planck_length")
+CURVATURES = {
+    "ollivier": "Ollivier curvature",
+    "ollivier_average": "average Ollivier curvature",
+    "ollivier_bound": "lower bound of Ollivier curvature",
+    "forman": "Forman curvature",
+    "forman_augmented": "augmented Forman curvature",
+    "resistance": "resistance curvature",
+}
 
 
 def node_colours(geometry: EmergentGeometry, colour: Any) -> NodeColours:
@@ -88,13 +99,14 @@ def node_colours(geometry: EmergentGeometry, colour: Any) -> NodeColours:
             scale = ScalarMappable(Normalize(0, 1), ListedColormap(HORIZON))
             names = ("can be estimated", "behind a horizon, n E|s|² < 1")
             return NodeColours(values, scale, label, names)
-        return NodeColours(values, _scale(values, colour in LOGARITHMIC), label)
+        scale = _scale(values, colour in LOGARITHMIC, finer=colour == "planck_length")
+        return NodeColours(values, scale, label)
     if colour in geometry.curvatures:
         graph = geometry.weighted_graph()
         values = graph.node_means(geometry.curvatures[colour])
         spread = float(np.max(np.abs(values), initial=0.0)) or 1.0
         scale = ScalarMappable(CenteredNorm(0.0, spread), matplotlib.colormaps["PuOr_r"])
-        return NodeColours(values, scale, f"{_in_words(colour)}, mean of a node's edges")
+        return NodeColours(values, scale, f"{curvature_in_words(colour)}, mean of a node's edges")
     known = ", ".join([*ATTRIBUTES, *geometry.curvatures])
     raise InputError(
         f"colour: unknown {colour!r}; choose from {known}, or give one number for each of "
@@ -102,19 +114,22 @@ def node_colours(geometry: EmergentGeometry, colour: Any) -> NodeColours:
     )
 
 
-def _in_words(name: str) -> str:
-    return name.replace("_", " ") + ("" if "curvature" in name else " curvature")
+def curvature_in_words(name: str) -> str:
+    """Name of a curvature, of one's own as it is."""
+    return CURVATURES.get(name, name.replace("_", " "))
 
 
-def _scale(values: np.ndarray, logarithmic: bool = False) -> ScalarMappable:
-    """A scale from the least to the largest finite value."""
+def _scale(values: np.ndarray, logarithmic: bool = False, finer: bool = False) -> ScalarMappable:
+    """A scale from the least to the largest finite value; darker is more, or finer."""
     finite = values[np.isfinite(values)]
     low, high = (finite.min(), finite.max()) if finite.size else (0.0, 1.0)
     if high <= low:  # all alike: the middle of the scale
         low, high = (low / 2, 2 * high) if logarithmic and low > 0 else (low - 0.5, high + 0.5)
-    norm = (
-        LogNorm(max(low, DEPTH * high), high) if logarithmic and low > 0 else Normalize(low, high)
-    )
-    # darker is more; what is palest would be lost on white
-    dark = ListedColormap(matplotlib.colormaps["viridis_r"](np.linspace(0.06, 1, 256)))
-    return ScalarMappable(norm, dark)
+    norm = Normalize(low, high)
+    if logarithmic and low > 0:
+        norm = (
+            LogNorm(low, min(high, DEPTH * low)) if finer else LogNorm(max(low, high / DEPTH), high)
+        )
+    # what is palest would be lost on white
+    shades = matplotlib.colormaps["viridis"](np.linspace(0, 0.94, 256))
+    return ScalarMappable(norm, ListedColormap(shades if finer else shades[::-1]))
