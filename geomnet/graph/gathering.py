@@ -69,8 +69,9 @@ def gathered(
         # scores that point against each other take from each other, exactly
         flow = np.abs(gather @ (signs * geometry.flow))
         # copies hear the same, up to the sign of the first of them: not a sum but a mean
-        first = np.unique(groups, return_index=True)[1][groups]
-        turned = np.where(geometry.activation[first, nodes] < 0, -1.0, 1.0)
+        first = np.unique(groups, return_index=True)[1]
+        unit = geometry.unit[first]
+        turned = np.where(geometry.activation[first[groups], nodes] < 0, -1.0, 1.0)
         share = geometry.flow / (gather.T @ (gather @ geometry.flow))
         hears = csr_array((turned * share, (groups, nodes)), shape=gather.shape)
         says = csr_array((turned, (groups, nodes)), shape=gather.shape)

@@ -411,6 +411,6 @@ class EmergentGeometry:
 
         A unit split in two is one again: :math:`|\cosθ_{ij}| ≥ 1` − `tolerance`. Flow and
         conductance of copies add; of copies whose scores point against each other the flows
-        take from each other.
+        take from each other. A group has the number of its first unit.
         """
         return gathered(self, *copies_of(self, check_positive("tolerance", tolerance)))
