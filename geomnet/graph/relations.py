@@ -1,9 +1,9 @@
 r"""Relations: how far two nodes are from each other, from what they do alone.
 
 A relation gives a length to every pair of nodes; lengths close under shortest paths, over all
-pairs, to a distance. Those here do not feel the moves of ``gn.gauge``; but for FlowResistance, where
-the resistance to a unit that is split is that to one of its parts. A relation of one's own is a
-subclass with one method.
+pairs, to a distance. Those here do not feel the moves of ``gn.gauge``, but for FlowResistance: to a
+unit that is split it becomes the resistance to a part. A relation of one's own is a subclass with
+one method.
 """
 
 from __future__ import annotations
