@@ -123,6 +123,31 @@ def test_parts_at_infinite_distance_are_drawn_apart(parts):
     assert "parts" not in draw_landscape(GEOMETRY).axes[0].get_title()
 
 
+def test_nodes_at_one_height_stand_side_by_side():
+    geometry = made((3, 40, 2))
+    places, _, _ = dots(draw_landscape(geometry, relation=Embedded(np.zeros((45, 1)))).axes[0])
+    aside = places[:, 0] - geometry.layer
+    crowd = aside[geometry.in_layer(1)]
+    close(np.diff(np.sort(crowd)), np.full(39, 0.6 / 40))
+    assert np.abs(aside).max() < 0.301
+    assert aside[geometry.in_layer(1)[np.argmax(geometry.flow[geometry.in_layer(1)])]] == 0
+
+
+def test_outputs_are_numbered_in_the_order_of_their_heights():
+    positions = RNG.normal(size=GEOMETRY.n_nodes)
+    positions[-3:] = [0.3, -1.0, 0.301]
+    axis = draw_landscape(GEOMETRY, relation=Embedded(positions[:, None])).axes[0]
+    places, _, _ = dots(axis)
+    found = sorted((text.xy[1], text.get_text()) for text in axis.texts)
+    order = np.argsort(places[-3:, 1])
+    assert [name for _, name in found] == [str(unit) for unit in GEOMETRY.unit[-3:][order]]
+    heights = [height for height, _ in found]
+    line = 0.035 * np.ptp(places[:, 1])
+    assert np.diff(heights).min() >= line - 1e-12
+    assert np.abs(heights - places[-3:, 1][order]).max() <= line
+    assert not draw_landscape(made((3, 4, 30))).axes[0].texts
+
+
 def test_areas_and_colours_follow_the_attributes():
     _, areas, _ = dots(draw_landscape(GEOMETRY).axes[0])
     large = areas > areas.min()

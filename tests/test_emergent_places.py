@@ -58,7 +58,10 @@ def test_the_strongest_edges_of_every_node(most):
         for edges in (out, into):
             best = sorted(edges, key=lambda edge: -matrix[edge])[:most]
             wanted |= {edge for edge in best if matrix[edge] > 0}
-    source, target, strength = strongest(csr_array(matrix), most)
+    rows, columns = np.indices((9, 9)).reshape(2, -1)
+    explicit = csr_array((matrix.ravel(), (rows, columns)))  # zeros are stored, and are no edges
+    assert explicit.nnz == 81
+    source, target, strength = strongest(explicit, most)
     assert set(zip(source.tolist(), target.tolist())) == wanted
     np.testing.assert_array_equal(strength, matrix[source, target])
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
+from scipy.optimize import isotonic_regression
 from scipy.sparse import csr_array
 
 from ..errors import check_integer
@@ -18,6 +19,8 @@ from .places import places_of
 
 __all__ = ["draw_landscape", "put_landscape", "strongest"]
 
+MOST_NUMBERS, NUMBER_HEIGHT = 16, 0.035
+"""How many outputs are numbered; height of a number, relative to what all nodes take."""
 BOW = 0.06
 """How far edges that pass over layers are bowed, relative to what all nodes take."""
 MANY = 500
@@ -39,7 +42,8 @@ def draw_landscape(
     Heights are one direction of a classical scaling of all distances, that along which nodes of a
     layer lie farthest apart; all layers share it. One direction is not the whole geometry: the
     title says how well drawn distances follow the true ones. Areas are proportional to flow, and
-    lines are the edges of largest conductance, their width and darkness proportional to it.
+    lines are the edges of largest conductance, their width and darkness proportional to it. Few
+    outputs have their numbers beside them.
 
     Parameters
     ----------
@@ -104,15 +108,37 @@ def put_landscape(
     x = geometry.layer + _side_by_side(y, geometry.layer, geometry.flow, step)
     _put_edges(axis, geometry, x, y, edges)
     put_nodes(axis, geometry, colours, x, y, np.arange(geometry.n_nodes), _room(geometry))
+    _number_outputs(axis, geometry, x, y)
     layer_ticks(axis, geometry.names, figure.get_figwidth() - 1.5)
     axis.set_xlabel("layer   (areas: flow; lines: strongest conductances)", fontsize=9)
     axis.set_ylabel("emergent distance")
     room = max(0.06 * columns, 0.05 + np.abs(x - geometry.layer).max())
-    axis.set_xlim(-room, columns - 1 + room)
+    axis.set_xlim(-room, columns - 1 + 1.6 * room)
     axis.margins(y=0.06)
     axis.spines[["top", "right"]].set_visible(False)
     put_scale(figure, [axis], colours)
     axis.set_title(title_of(places, relation), fontsize=10)
+
+
+def _number_outputs(axis: Any, geometry: EmergentGeometry, x: np.ndarray, y: np.ndarray) -> None:
+    """Numbers of the outputs beside them, where they are few; close ones make room."""
+    nodes = geometry.in_layer(len(geometry.names) - 1)
+    if not 1 < len(nodes) <= MOST_NUMBERS:
+        return
+    nodes = nodes[np.argsort(y[nodes], kind="stable")]
+    # the nearest heights in least squares that are a line apart
+    up = NUMBER_HEIGHT * (np.ptp(y) or 1.0) * np.arange(len(nodes))
+    heights = isotonic_regression(y[nodes] - up).x + up
+    for node, height in zip(nodes.tolist(), heights.tolist()):
+        axis.annotate(
+            str(geometry.unit[node]),
+            (x[nodes].max(), height),
+            xytext=(9, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=8,
+            color="#555555",
+        )
 
 
 def _side_by_side(y: np.ndarray, layer: np.ndarray, flow: np.ndarray, step: float) -> np.ndarray:

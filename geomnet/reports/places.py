@@ -100,9 +100,8 @@ def _scaled(
     for axis, (value, vector) in enumerate(zip(values[::-1], vectors.T[::-1])):
         if value <= ROUNDING * total:
             break
-        along = root * vector
-        along -= mass * (np.bincount(groups, along) / np.bincount(groups, mass))[groups]
-        line = centred @ along / np.sqrt(value)
+        # root·vector sums to zero over every group: the direction is one within groups
+        line = centred @ (root * vector) / np.sqrt(value)
         found[:, axis] = line * np.sign(line[np.argmax(np.abs(line))])
     return found
 
