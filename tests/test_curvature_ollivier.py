@@ -8,6 +8,7 @@ from scipy.stats import spearmanr
 
 from geomnet.errors import InputError
 from geomnet.graph.curvature import WeightedGraph, ollivier
+from geomnet.graph.curvature.network_simplex import transport_values
 
 GRAPHS = {
     "layered": oracles.layered((5, 7, 6, 3)),
@@ -69,6 +70,39 @@ def test_average_is_the_bound_where_lengths_are_equal():
     close(ollivier(graph, "average"), ollivier(graph, "bound"), 1e-14)
 
 
+@pytest.mark.parametrize("digits", [0, 6, 12])
+@pytest.mark.parametrize("most", [3, 12, 150])
+def test_transport_finds_planted_solutions(most, digits):
+    """Problems made from their solution, with costs and masses over many orders of magnitude."""
+    rng = np.random.default_rng(most + digits)
+    problems = [planted(rng, *rng.integers(1, most + 1, 2), digits) for _ in range(20)]
+    m, n = (max(p[k].size for p in problems) for k in (1, 2))
+    costs = np.full((20, m, n), np.inf)
+    supplies, demands = np.zeros((20, m)), np.zeros((20, n))
+    for k, (cost, supply, demand, _) in enumerate(problems):
+        costs[k, : supply.size, : demand.size] = cost
+        supplies[k, : supply.size], demands[k, : demand.size] = supply, demand
+    values, solved = transport_values(costs, supplies, demands)
+    assert solved.all()
+    assert values == pytest.approx([value for *_, value in problems], rel=1e-11)
+
+
+def planted(rng, m, n, digits):
+    """Costs, supplies, demands and least cost: flows on a tree whose arcs alone are tight."""
+    f, g = rng.uniform(1, 2, m), rng.uniform(0, 1, n)
+    slack = 10 ** rng.uniform(-digits, 0, (m, n))
+    flow = np.zeros((m, n))
+    sources, sinks = [0], []
+    for node in [m, *rng.permutation([*range(1, m), *range(m + 1, m + n)])]:
+        i, j = (node, rng.choice(sinks)) if node < m else (rng.choice(sources), node - m)
+        flow[i, j] = 10 ** rng.uniform(-digits, 0)
+        slack[i, j] = 0
+        (sources if node < m else sinks).append(i if node < m else j)
+    cost = f[:, None] - g + slack
+    flow /= flow.sum()
+    return cost, flow.sum(axis=1), flow.sum(axis=0), np.sum(flow * cost)
+
+
 # -- closed forms -----------------------------------------------------------------------------
 
 
@@ -108,11 +142,12 @@ def test_an_edge_longer_than_a_detour_is_measured_by_the_detour():
     close(ollivier(graph), oracles.ollivier_exact(graph))
 
 
-def test_with_no_exponent_scaling_lengths_changes_nothing():
+@pytest.mark.parametrize("unit", [1e6, 1e200, 1e-200])
+def test_with_no_exponent_scaling_lengths_changes_nothing(unit):
     graph = GRAPHS["random"]
     longer = graph.copy()
     for *_, data in longer.edges(data=True):
-        data["weight"] *= 1e6
+        data["weight"] *= unit
     close(ollivier(longer, exp_power=0), ollivier(graph, exp_power=0), 1e-11)
 
 

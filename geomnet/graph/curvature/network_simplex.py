@@ -1,20 +1,22 @@
 """The network simplex method for many small transport problems at once, in step.
 
-A pivot of one problem is a few hundred additions, far below the cost of calling NumPy; a hundred
-problems that pivot together share the calls. So that a pivot needs no walk along a tree, the
-spanning tree is kept as the set of arcs between the root and every node, as bits: the cycle that
-an entering arc closes is the symmetric difference of two such sets, and changing the basis adds
-that cycle, modulo two, to the sets of the nodes that are cut off: the inverse of the basis.
+A pivot of one problem is a few hundred additions, far below the cost of calling NumPy; a few
+hundred problems that pivot together share the calls. So that a pivot needs no walk along a tree,
+the spanning tree is kept as the set of arcs between the root and every node, as bits: the cycle
+that an entering arc closes is the symmetric difference of two such sets, and changing the basis
+adds that cycle, modulo two, to the sets of the nodes that are cut off: the inverse of the basis.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from .entropic import entropic_potentials
+from .starting_tree import starting_trees
 
 __all__ = ["transport_values"]
 
+LEAVING = 0.05
+"""Share of them that is solved when they leave."""
 ROWS = 128
 """Rows of the cost matrix priced at a time, while most problems find something to improve."""
 BLOCK = 2**17
@@ -23,8 +25,6 @@ TRIES = 8
 """Most pivots made with what one pricing found."""
 BUSY = 0.5
 """Share of the problems that must pivot for another try to be worth its calls."""
-SPREAD = 1e-13
-"""Share of the mass added to keep arcs from being empty, so that no pivot is without progress."""
 ACCURACY = 1e-13
 """Violation of the dual constraints that is let pass, in units of the largest cost."""
 ONE = np.uint64(1)
@@ -59,9 +59,8 @@ def transport_values(
     while len(batch.problem) and left:
         left -= 1
         done = batch.improve()
-        if done.sum() > 0.25 * len(done) or (done.any() and len(done) < 8):
-            over = batch.problem[done]
-            potential = batch.potential[done]
+        if done.sum() > LEAVING * len(done) or (done.any() and len(done) < 8):
+            over, potential = batch.problem[done], batch.potential[done]
             values[over] = np.sum(potential[:, :m] * supplies[over], axis=1)
             values[over] -= np.sum(potential[:, m:] * demands[over], axis=1)
             solved[over] = True
@@ -70,110 +69,33 @@ def transport_values(
 
 
 class _Batch:
-    """Basic feasible solutions of transport problems, all of one size.
-
-    A tree's arcs have slots, one for each node but the root; `paths` holds for every node the set
-    of slots between it and the root, `at_sink` the slots whose end away from the root is a sink.
-    Nodes are sources 0 … m − 1, then sinks; padding is in no tree. Sets are 64 bits a word, words
-    along the first axis.
-    """
+    """Basic feasible solutions of transport problems, all of one size, as `Trees`."""
 
     def __init__(self, costs: np.ndarray, supplies: np.ndarray, demands: np.ndarray) -> None:
         b, self.m, self.n = costs.shape
         self.nodes = self.m + self.n
-        self.words = (self.nodes + 63) // 64
-        self.problem = np.arange(b)
-        self.all = np.arange(b)
-        largest = float(costs.max(initial=0.0, where=np.isfinite(costs)))
-        self.tolerance = ACCURACY * max(largest, np.finfo(float).tiny)
         self.row, self.rows = 0, min(ROWS, self.m)
+        self.costs, self.rough = costs, costs.astype(np.float32)
+        self.tolerance = ACCURACY * np.maximum(_largest(costs), np.finfo(float).tiny)
+        self.problem = np.arange(b)
         self.idle = np.zeros(b, dtype=np.intp)  # rows priced in vain since the last pivot
         self.fine = np.zeros(b, dtype=bool)  # priced in double precision
-        self._start(costs, supplies, demands)
+        trees = starting_trees(costs, self.rough, supplies, demands)
+        self.flow, self.potential = trees.flow, trees.potential
+        self.source, self.sink = trees.source, trees.sink
+        self.paths, self.at_sink = trees.paths, trees.at_sink
         self._scratch()
 
     def _scratch(self) -> None:
-        b = len(self.problem)
-        self._words = np.empty((self.words, b, self.nodes), dtype=np.uint64)
-        self._word = self._words[0]
-
-    def _start(self, costs: np.ndarray, supplies: np.ndarray, demands: np.ndarray) -> None:
-        """Sources in turn fill the cheapest sinks that have room, those first that would mind.
-
-        Cheapest by the dual potentials of transport with entropy, which know of the other sources.
-        """
-        b, m, n = costs.shape
-        sources, sinks = np.sum(supplies > 0, axis=1), np.sum(demands > 0, axis=1)
-        extra = SPREAD * supplies.sum(axis=1, keepdims=True) / self.nodes
-        supply = supplies + extra * (supplies > 0) * (1 + np.arange(m) / m)
-        demand = demands + extra * (demands > 0) * (2 + np.arange(n) / (3 * n))
-        total = np.maximum(demand.sum(axis=1, keepdims=True), np.finfo(float).tiny)
-        demand *= supply.sum(axis=1, keepdims=True) / total
-        closed = np.where(demands > 0, entropic_potentials(costs, supplies, demands), np.inf)
-        closed = closed.astype(np.float32)
-        order = self._order(costs, closed)
-        self.costs, self.rough = costs, costs.astype(np.float32)
-        self.flow = np.full((b, self.nodes), np.inf)
-        self.source = np.zeros((b, self.nodes), dtype=np.intp)
-        self.sink = np.zeros((b, self.nodes), dtype=np.intp)
-        turn, room, arcs = np.zeros(b, dtype=np.intp), sinks.copy(), sources + sinks - 1
-        leaves: list[tuple[np.ndarray, ...]] = []
-        for step in range(int(arcs.max(initial=0))):
-            each = np.flatnonzero(arcs > step)
-            source = order[each, turn[each]]
-            scores = self.rough[each, source]
-            scores += closed if len(each) == b else closed[each]
-            sink = scores.argmin(axis=1)
-            has, wants = supply[each, source], demand[each, sink]
-            # one line is done with at a time, and the last source is the root of the tree
-            spent = (turn[each] < sources[each] - 1) & ((room[each] == 1) | (has <= wants))
-            moved = np.where(spent, has, wants)
-            leaf = np.where(spent, source, m + sink)
-            leaves.append(
-                (each, leaf, source + (m + sink) - leaf, spent, costs[each, source, sink])
-            )
-            self.flow[each, leaf] = moved
-            self.source[each, leaf], self.sink[each, leaf] = source, m + sink
-            supply[each, source] = has - moved
-            demand[each, sink] = wants - moved
-            closed[each, sink] = np.where(spent, closed[each, sink], np.inf)
-            room[each] -= ~spent
-            turn[each] += spent
-        np.maximum(self.flow, 0.0, out=self.flow)
-        self.paths = np.zeros((self.words, b, self.nodes), dtype=np.uint64)
-        self.at_sink = np.zeros((self.words, b), dtype=np.uint64)
-        self.potential = np.zeros((b, self.nodes))
-        for each, leaf, parent, is_source, cost in reversed(leaves):
-            word, bit = leaf >> 6, ONE << (leaf & 63).astype(np.uint64)
-            path = self.paths[:, each, parent]
-            path[word, np.arange(len(each))] |= bit
-            self.paths[:, each, leaf] = path
-            self.at_sink[word, each] |= np.where(is_source, np.uint64(0), bit)
-            rise = np.where(is_source, cost, -cost)
-            self.potential[each, leaf] = self.potential[each, parent] + rise
-
-    @staticmethod
-    def _order(costs: np.ndarray, offset: np.ndarray) -> np.ndarray:
-        """Sources by what the second best sink costs them more than the best, the most first."""
-        b, m, n = costs.shape
-        gap = np.full((b, m), -np.inf)
-        each, buffer = np.arange(b), np.empty((b, n))
-        for source in range(m):
-            np.add(costs[:, source], offset, out=buffer)
-            best = buffer.argmin(axis=1)
-            least = buffer[each, best]
-            buffer[each, best] = np.inf
-            second = buffer.min(axis=1)
-            real = np.isfinite(least)
-            gap[real, source] = second[real] - least[real]
-        return np.argsort(-gap, axis=1, kind="stable")
+        self.all = np.arange(len(self.problem))
+        self._word = np.empty((len(self.problem), self.nodes), dtype=np.uint64)
 
     def keep(self, places: np.ndarray) -> None:
         """Go on with these problems alone."""
-        for name in ("problem", "idle", "fine", "rough", "flow", "source", "sink", "potential"):
+        for name in ("problem", "tolerance", "idle", "fine", "rough", "flow", "potential",
+                     "source", "sink"):  # fmt: skip
             setattr(self, name, getattr(self, name)[places])
         self.paths, self.at_sink = self.paths[:, places], self.at_sink[:, places]
-        self.all = np.arange(len(places))
         self._scratch()
 
     def improve(self) -> np.ndarray:
@@ -223,7 +145,7 @@ class _Batch:
             here = priced[: len(rough[part])]
             np.add(self.rough[part, first:last], rough[part], out=here)
             here.argmin(axis=2, out=cheapest[part])
-        fine = np.flatnonzero(self.fine)
+        fine = np.flatnonzero(self.fine & (self.idle < m))
         for start in range(0, len(fine), block):
             each = fine[start : start + block]
             exact = self.costs[self.problem[each], first:last] + self.potential[each, None, m:]
@@ -237,8 +159,8 @@ class _Batch:
         each = self.all
         from_source, from_sink = self.paths[:, each, source], self.paths[:, each, sink]
         cycle = from_source ^ from_sink
-        only_source, only_sink = from_source & ~from_sink, from_sink & ~from_source
-        less = (only_sink & self.at_sink) | (only_source & ~self.at_sink)
+        only_source = from_source & cycle
+        less = (only_source ^ self.at_sink) & cycle
         falls, rises = self._flags(less), self._flags(cycle ^ less)
         falling = np.where(falls.view(bool), self.flow, np.inf)
         slot = falling.argmin(axis=1)
@@ -247,11 +169,11 @@ class _Batch:
 
         word, shift = slot >> 6, (slot & 63).astype(np.uint64)
         bit = ONE << shift
-        sink_side = (only_sink[word, each] & bit) != 0  # the sink is cut off, or else the source
+        sink_side = (from_sink[word, each] & bit) != 0  # the sink is cut off, or else the source
         end = np.where(
             (self.at_sink[word, each] & bit) != 0, self.sink[each, slot], self.source[each, slot]
         )
-        turned = np.where(sink_side, only_sink, only_source) & ~self.paths[:, each, end]
+        turned = np.where(sink_side, from_sink, from_source) & cycle & ~self.paths[:, each, end]
         cut_off = self.paths[word, each]
         cut_off >>= shift[:, None]
         cut_off &= ONE
@@ -262,8 +184,9 @@ class _Batch:
         cycle[word, each] ^= bit
         cycle[:, ~active] = 0
         turned[:, ~active] = 0
-        np.bitwise_and(cut_off, cycle[:, :, None], out=self._words)
-        self.paths ^= self._words
+        for paths, added in zip(self.paths, cycle):
+            np.bitwise_and(cut_off, added[:, None], out=self._word)
+            paths ^= self._word
         self.at_sink ^= turned
         # the slot now holds the entering arc
         now, place = np.flatnonzero(active), slot[active]
@@ -276,3 +199,11 @@ class _Batch:
         """Sets as one byte a slot."""
         octets = np.ascontiguousarray(sets.T.astype("<u8", copy=False)).view(np.uint8)
         return np.unpackbits(octets, axis=1, count=self.nodes, bitorder="little")
+
+
+def _largest(costs: np.ndarray) -> np.ndarray:
+    """Largest finite cost of every problem."""
+    largest = costs.max(axis=(1, 2), initial=0.0)
+    if np.isfinite(largest).all():
+        return largest
+    return costs.max(axis=(1, 2), initial=0.0, where=np.isfinite(costs))

@@ -53,7 +53,10 @@ def transport_costs(
     batches = _batches(before, after, edges)
     n = len(distances)
     padded = np.full((n + 1, n + 1), np.inf)  # one more place, out of reach, pads a problem
-    padded[:n, :n] = distances
+    # a power of two, so that nothing is rounded: costs fit in single precision then
+    largest = distances.max(initial=0.0, where=np.isfinite(distances))
+    scale = 2.0 ** np.floor(np.log2(largest)) if largest > 0 else 1.0
+    padded[:n, :n] = distances / scale
     cost = np.empty(len(edges))
     if n_jobs == 1 or len(batches) == 1:
         found = [_solve(padded, before, after, edges[batch]) for batch in batches]
@@ -62,7 +65,7 @@ def transport_costs(
             delayed(_solve)(padded, before, after, edges[batch]) for batch in batches
         )
     for batch, values in zip(batches, found):
-        cost[batch] = values
+        cost[batch] = scale * values
     return cost
 
 
@@ -89,9 +92,10 @@ def _solve(
     excess = csr_array(before[edges[:, 0]] - after[edges[:, 1]])
     supplies, sources = _parts(excess, 1.0)
     demands, sinks = _parts(excess, -1.0)
+    sources *= len(padded)
     if supplies.shape[1] > demands.shape[1]:
-        padded, supplies, sources, demands, sinks = padded.T, demands, sinks, supplies, sources
-    costs = padded[sources[:, :, None], sinks[:, None, :]]
+        supplies, sources, demands, sinks = demands, sinks, supplies, sources
+    costs = padded.ravel().take(sources[:, :, None] + sinks[:, None, :])
     values, solved = transport_values(costs, supplies, demands)
     if not solved.all():
         raise ConvergenceError(f"transport: {(~solved).sum()} problems ran out of pivots", values)
