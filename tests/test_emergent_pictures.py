@@ -1,6 +1,7 @@
 """Pictures of the emergent geometry: marks are where the arrays say."""
 
 from dataclasses import dataclass, replace
+from io import BytesIO
 from itertools import pairwise
 
 import numpy as np
@@ -131,6 +132,24 @@ def test_nodes_at_one_height_stand_side_by_side():
     close(np.diff(np.sort(crowd)), np.full(39, 0.6 / 40))
     assert np.abs(aside).max() < 0.301
     assert aside[geometry.in_layer(1)[np.argmax(geometry.flow[geometry.in_layer(1)])]] == 0
+
+
+def test_faint_nodes_far_away_are_left_outside():
+    flow = np.where(np.arange(23) == 5, 1e-5, GEOMETRY.flow)
+    geometry, positions = replace(GEOMETRY, flow=flow), RNG.normal(size=(23, 1))
+    near = draw_landscape(geometry, relation=Embedded(positions)).axes[0]
+    assert "outside" not in near.get_title()
+    positions[5] = 1e4
+    for figure in (draw_landscape, draw_layers):
+        relation = Embedded(np.hstack([positions, RNG.normal(size=(23, 1))]))
+        axes = figure(geometry, relation=relation).axes
+        titles = [axes[0].get_title(), axes[0].figure.get_suptitle()]
+        words = f"1 node with {100 * flow[5] / flow.sum():.1g} % of the flow far outside"
+        assert any(words in title for title in titles)
+        assert np.ptp(axes[0].get_ylim()) < 20
+    # one through which something flows is never left out
+    strong = draw_landscape(GEOMETRY, relation=Embedded(positions)).axes[0]
+    assert np.ptp(strong.get_ylim()) > 1e4
 
 
 def test_outputs_are_numbered_in_the_order_of_their_heights():
@@ -290,37 +309,28 @@ def test_many_edges_are_drawn_as_quantiles():
     assert np.abs(places[:, 0] - 0.5).max() < 0.2
 
 
-def test_the_picture_does_not_change_when_units_are_permuted():
-    network, theta, _ = NETWORKS["tanh"]
+@pytest.mark.parametrize("name", ["tanh", "plain"])
+def test_the_picture_does_not_feel_how_the_network_is_written(name):
+    network, theta, _ = NETWORKS[name]
 
-    def heights(network, theta):
+    def picture(network, theta):
         geometry = gn.EmergentGeometry.from_network(network, theta, SAMPLE, SOFTMAX)
         places, areas, _ = dots(draw_landscape(geometry, edges=0).axes[0])
-        return np.sort(places[:, 1]), np.sort(areas)
+        return {"heights": np.sort(places[:, 1]), "areas": np.sort(areas)}
 
-    moved = gn.gauge.permute(network, theta, 1, RNG.permutation(5))
-    for one, other in zip(heights(network, theta), heights(moved.network, moved.theta)):
-        close(one, other, 1e-7)
+    kinds = ("permute", "flip") if name == "tanh" else ("permute", "rescale")
+    report = gn.gauge.check(picture, network, theta, kinds=kinds, tolerance=1e-7)
+    assert report, report
 
 
 @pytest.mark.parametrize("widths", [(1, 1, 1, 1), (2, 1), (3, 1, 2)])
 def test_small_networks_are_drawn(widths):
     for drawer in DRAWERS:
         if drawer is not draw_curvature:
-            drawer(made(widths)).savefig(_Nowhere())
+            drawer(made(widths)).savefig(BytesIO())
     places, _, _ = dots(draw_landscape(made(widths)).axes[0])
     assert len(places) == sum(widths)
     assert np.isfinite(places).all()
-
-
-class _Nowhere:
-    """A file that forgets."""
-
-    def write(self, text):
-        return len(text)
-
-    def flush(self):
-        pass
 
 
 def test_a_node_a_layer_stands_by_its_distance():

@@ -13,10 +13,13 @@ from ..graph.relations import Relation, relation_or_default
 from .node_colours import NodeColours
 from .places import Places
 
-__all__ = ["LARGEST", "check_geometry", "layer_ticks", "put_nodes", "put_scale", "title_of"]
+__all__ = ["LARGEST", "check_geometry", "layer_ticks", "put_nodes", "put_scale", "title_of", "view"]
 
 LARGEST, SMALLEST = 150.0, 7.0
 """Areas of the nodes with the most flow and with the least, in points squared."""
+FAINT, FAR = 0.01, 5.0
+"""Share of the flow that may be left out of view, and how many times wider the view of all has to
+be for that."""
 
 
 def check_geometry(geometry: Any) -> None:
@@ -35,6 +38,20 @@ def layer_ticks(axis: Any, names: tuple[str, ...], room: float) -> None:
     shown = [*range(0, last - step + 1, step), last]
     labels = [names[k].removeprefix("layer ") if short else names[k] for k in shown]
     axis.set_xticks(shown, labels)
+
+
+def view(values: np.ndarray, flow: np.ndarray) -> tuple[float, float]:
+    """What a coordinate's axis shows: all of it, or without a few faint nodes far away.
+
+    Where next to nothing flows distances are those of rounding or of clipping, and can dwarf all
+    others.
+    """
+    order = np.argsort(values)
+    passed = np.cumsum(flow[order]) / flow.sum()
+    low, high = values[order][np.searchsorted(passed, (FAINT / 2, 1 - FAINT / 2))]
+    if np.ptp(values) > FAR * (high - low) > 0:
+        return float(low), float(high)
+    return float(values.min()), float(values.max())
 
 
 def put_nodes(
@@ -74,7 +91,9 @@ def put_scale(figure: Any, axes: list[Any], colours: NodeColours, slender: int =
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False)
 
 
-def title_of(places: Places, relation: Relation | None) -> str:
+def title_of(
+    places: Places, relation: Relation | None, flow: np.ndarray, beyond: np.ndarray
+) -> str:
     """Which distances are drawn, and how truly."""
     name = type(relation_or_default(relation)).__name__
     title = f"distances: {name}"
@@ -82,4 +101,9 @@ def title_of(places: Places, relation: Relation | None) -> str:
         title += f"; drawn against true ones within layers: correlation {places.truth:.2f}"
     if places.n_parts > 1:
         title += f"\n{places.n_parts} parts at infinite distance, drawn apart"
+    if count := int(beyond.sum()):
+        share = 100 * flow[beyond].sum() / flow.sum()
+        title += (
+            f"\n{count} node{'s' if count > 1 else ''} with {share:.1g} % of the flow far outside"
+        )
     return title

@@ -13,7 +13,15 @@ from scipy.sparse import csr_array
 from ..errors import check_integer
 from ..graph import EmergentGeometry
 from ..graph.relations import Relation, relation_or_default
-from .emergent_marks import LARGEST, check_geometry, layer_ticks, put_nodes, put_scale, title_of
+from .emergent_marks import (
+    LARGEST,
+    check_geometry,
+    layer_ticks,
+    put_nodes,
+    put_scale,
+    title_of,
+    view,
+)
 from .node_colours import node_colours
 from .places import places_of
 
@@ -104,30 +112,36 @@ def put_landscape(
     places = places_of(distances, geometry.layer, geometry.flow, 1)
     columns = len(geometry.names)
     y = places.coordinates[:, 0]
+    ends = view(y, geometry.flow)
+    tall = ends[1] - ends[0] or 1.0
     step = STEP * columns / (58 * figure.get_figwidth())
-    x = geometry.layer + _side_by_side(y, geometry.layer, geometry.flow, step)
-    _put_edges(axis, geometry, x, y, edges)
+    height = np.floor(BINS * (y - ends[0]) / tall)
+    x = geometry.layer + _side_by_side(height, geometry.layer, geometry.flow, step)
+    _put_edges(axis, geometry, x, y, edges, ends)
     put_nodes(axis, geometry, colours, x, y, np.arange(geometry.n_nodes), _room(geometry))
-    _number_outputs(axis, geometry, x, y)
+    _number_outputs(axis, geometry, x, y, tall)
     layer_ticks(axis, geometry.names, figure.get_figwidth() - 1.5)
     axis.set_xlabel("layer   (areas: flow; lines: strongest conductances)", fontsize=9)
     axis.set_ylabel("emergent distance")
     room = max(0.06 * columns, 0.05 + np.abs(x - geometry.layer).max())
     axis.set_xlim(-room, columns - 1 + 1.6 * room)
-    axis.margins(y=0.06)
+    axis.set_ylim(ends[0] - 0.06 * tall, ends[1] + 0.06 * tall)
     axis.spines[["top", "right"]].set_visible(False)
     put_scale(figure, [axis], colours)
-    axis.set_title(title_of(places, relation), fontsize=10)
+    beyond = (y < ends[0]) | (y > ends[1])
+    axis.set_title(title_of(places, relation, geometry.flow, beyond), fontsize=10)
 
 
-def _number_outputs(axis: Any, geometry: EmergentGeometry, x: np.ndarray, y: np.ndarray) -> None:
+def _number_outputs(
+    axis: Any, geometry: EmergentGeometry, x: np.ndarray, y: np.ndarray, tall: float
+) -> None:
     """Numbers of the outputs beside them, where they are few; close ones make room."""
     nodes = geometry.in_layer(len(geometry.names) - 1)
     if not 1 < len(nodes) <= MOST_NUMBERS:
         return
     nodes = nodes[np.argsort(y[nodes], kind="stable")]
     # the nearest heights in least squares that are a line apart
-    up = NUMBER_HEIGHT * (np.ptp(y) or 1.0) * np.arange(len(nodes))
+    up = NUMBER_HEIGHT * tall * np.arange(len(nodes))
     heights = isotonic_regression(y[nodes] - up).x + up
     for node, height in zip(nodes.tolist(), heights.tolist()):
         axis.annotate(
@@ -141,10 +155,11 @@ def _number_outputs(axis: Any, geometry: EmergentGeometry, x: np.ndarray, y: np.
         )
 
 
-def _side_by_side(y: np.ndarray, layer: np.ndarray, flow: np.ndarray, step: float) -> np.ndarray:
+def _side_by_side(
+    height: np.ndarray, layer: np.ndarray, flow: np.ndarray, step: float
+) -> np.ndarray:
     """Steps aside for nodes of a layer at nearly one height, the most flow in the middle."""
-    height = np.floor(BINS * (y - y.min()) / (np.ptp(y) or 1.0)).astype(int)
-    aside = np.zeros(len(y))
+    aside = np.zeros(len(height))
     groups = [
         np.flatnonzero((layer == number) & (height == h))
         for number in np.unique(layer)
@@ -165,7 +180,12 @@ def _room(geometry: EmergentGeometry) -> float:
 
 
 def _put_edges(
-    axis: Any, geometry: EmergentGeometry, x: np.ndarray, y: np.ndarray, most: int
+    axis: Any,
+    geometry: EmergentGeometry,
+    x: np.ndarray,
+    y: np.ndarray,
+    most: int,
+    ends: tuple[float, float],
 ) -> None:
     """The strongest edges of every node; those that pass over layers are bowed."""
     source, target, strength = strongest(geometry.conductance, most)
@@ -176,8 +196,8 @@ def _put_edges(
     share = strength[order] / strength.max()
     run = np.linspace(0, 1, 15)[:, None]
     over = geometry.layer[target] - geometry.layer[source] > 1
-    outwards = np.where(y[source] + y[target] < y.max() + y.min(), -1, 1)
-    bow = np.where(over, BOW * np.ptp(y) * outwards, 0.0)
+    outwards = np.where(y[source] + y[target] < sum(ends), -1, 1)
+    bow = np.where(over, BOW * (ends[1] - ends[0]) * outwards, 0.0)
     lines_x = x[source] + run * (x[target] - x[source])
     lines_y = y[source] + run * (y[target] - y[source]) + 4 * run * (1 - run) * bow
     colours = np.zeros((len(share), 4))

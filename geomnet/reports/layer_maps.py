@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from ..errors import InputError, check_integer
 from ..graph import EmergentGeometry
 from ..graph.relations import Relation, relation_or_default
-from .emergent_marks import LARGEST, check_geometry, put_nodes, put_scale, title_of
+from .emergent_marks import LARGEST, check_geometry, put_nodes, put_scale, title_of, view
 from .node_colours import node_colours
 from .places import places_of
 
@@ -71,9 +71,12 @@ def draw_layers(
         axis.remove()
     axes = list(grid.flat[: len(shown)])
     x, y = places.coordinates.T[::-1]
-    half = 0.54 * max(np.ptp(x), np.ptp(y)) or 0.5
-    middles = [(line.max() + line.min()) / 2 for line in (x, y)]
-    axes[0].set(**{f"{k}lim": (c - half, c + half) for k, c in zip("xy", middles)})
+    ends = [view(line, geometry.flow) for line in (x, y)]
+    half = 0.54 * max(high - low for low, high in ends) or 0.5
+    for (low, high), set_limits in zip(ends, (axes[0].set_xlim, axes[0].set_ylim)):
+        set_limits((low + high) / 2 - half, (low + high) / 2 + half)
+    beyond = np.any([abs(v - sum(e) / 2) > half for v, e in zip((x, y), ends)], axis=0)
+    beyond &= np.isin(geometry.layer, shown)
     for axis, number in zip(axes, shown):
         nodes = geometry.in_layer(number)
         pairs = _nearest(distances[np.ix_(nodes, nodes)], nearest)
@@ -86,7 +89,7 @@ def draw_layers(
     put_scale(figure, axes, colours, 28 * rows)
     figure.supxlabel("emergent distance, second direction", fontsize=10)
     figure.supylabel("first direction", fontsize=10)
-    figure.suptitle(title_of(places, relation), fontsize=10)
+    figure.suptitle(title_of(places, relation, geometry.flow, beyond), fontsize=10)
     return figure
 
 
