@@ -133,7 +133,17 @@ if TYPE_CHECKING:
         train,
     )
     from .path_energy import PathEnergy
-    from .reports import draw_label_noise, draw_least_action, write_report
+    from .reports import (
+        draw_curvature,
+        draw_geometry,
+        draw_label_noise,
+        draw_landscape,
+        draw_layers,
+        draw_least_action,
+        draw_spectrum,
+        draw_time,
+        write_report,
+    )
     from .sample import Sample
     from .space import ChartSpace, FunctionSpace
     from .studies import (
@@ -264,7 +274,17 @@ _HOMES = {
         "train",
     ),
     "path_energy": ("PathEnergy",),
-    "reports": ("draw_label_noise", "draw_least_action", "write_report"),
+    "reports": (
+        "draw_curvature",
+        "draw_geometry",
+        "draw_label_noise",
+        "draw_landscape",
+        "draw_layers",
+        "draw_least_action",
+        "draw_spectrum",
+        "draw_time",
+        "write_report",
+    ),
     "sample": ("Sample",),
     "space": ("ChartSpace", "FunctionSpace"),
     "studies": (

@@ -52,8 +52,9 @@ def test_one_layer_and_one_unit():
     network, theta = gn.FeedForward.from_arrays([[[1.0]], [[2.0]]])
     chain = EmergentGeometry.from_network(network, theta, SAMPLE.points[:, :1], gn.Gaussian(1.0, 1))
     assert chain.distance_matrix()[1, 2] == 0  # a linear map of one number: copies
-    with pytest.raises(InputError, match=r"^weights: 1 of 2 are not above zero"):
+    with pytest.raises(InputError, match=r"^geometry: 1 of 2 edges have no length, first \(1, 2\)"):
         chain.weighted_graph()
+    assert len(chain.weighted_graph("conductance").edges) == 2
 
 
 class Negative(Relation):

@@ -177,6 +177,7 @@ def test_linear_in_the_weights_of_the_data(case):
     same(one.mix(two, 0.3), both)
     assert one.mix(two, 0.3).n == both.n
     same(one.mix(two, 0.0), one)
+    assert (one.mix(two, 0.0).n, one.mix(two, 1.0).n, one.mix(two, 0.3, n=5).n) == (9, 9, 5)
 
 
 def test_what_is_dead_on_some_data_lives_on_others():

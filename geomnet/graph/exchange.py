@@ -1,4 +1,4 @@
-"""The geometry as a networkx graph, and in files."""
+"""The geometry as a graph: of networkx, as arrays, and in files."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import networkx as nx
 import numpy as np
 
-from ..errors import check_choice
+from ..errors import InputError, check_choice
 from ..files import write_whole
+from .curvature import WeightedGraph
 from .memory import horizon, planck_length
 from .relations import Relation, relation_or_default
 
 if TYPE_CHECKING:
     from .geometry import EmergentGeometry
 
-__all__ = ["to_networkx", "write_graph"]
+__all__ = ["to_networkx", "to_weighted_graph", "write_graph"]
 
 
 def to_networkx(geometry: EmergentGeometry, relation: Relation | None = None) -> nx.DiGraph:
@@ -72,6 +73,25 @@ def to_networkx(geometry: EmergentGeometry, relation: Relation | None = None) ->
 def _entries(matrix: Any, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
     """Entries of a sparse matrix at places."""
     return np.asarray(matrix[rows, columns]).reshape(-1)
+
+
+def to_weighted_graph(
+    geometry: EmergentGeometry, weight: str = "length", relation: Relation | None = None
+) -> WeightedGraph:
+    """The edges as arrays, without directions, as :meth:`EmergentGeometry.weighted_graph` says."""
+    check_choice("weight", weight, ("length", "conductance"))
+    if weight == "conductance":
+        return WeightedGraph(geometry.n_nodes, geometry.edges, geometry.conductance.data)
+    relation = relation_or_default(relation)
+    lengths = relation.lengths(geometry)[tuple(geometry.edges.T)]
+    if (none := np.flatnonzero(lengths == 0)).size:
+        ends = tuple(geometry.edges[none[0]].tolist())
+        raise InputError(
+            f"geometry: {none.size} of {len(lengths)} edges have no length, first {ends}, as for "
+            f"{relation} their ends are copies; curvature needs lengths, so take another relation "
+            "or weight='conductance'"
+        )
+    return WeightedGraph(geometry.n_nodes, geometry.edges, lengths)
 
 
 def write_graph(graph: nx.DiGraph, path: Any, form: str | None = None) -> None:

@@ -12,14 +12,14 @@ import networkx as nx
 import numpy as np
 from scipy.sparse import csr_array
 
-from ..errors import InputError, check_choice, check_integer, check_positive
+from ..errors import InputError, check_integer, check_positive
 from ..fisher import FisherInformation
 from ..likelihoods import Likelihood
 from ..sample import Sample
 from . import memory
 from .assembly import Edges, Origin, alive_nodes, covariance, emergent_time
 from .curvature import WeightedGraph
-from .exchange import to_networkx
+from .exchange import to_networkx, to_weighted_graph
 from .gathering import copies_of, gathered, groups_of
 from .influence import GeometryDerivative, derivative_of, influence_of
 from .moments import Moments, moments_of
@@ -280,19 +280,21 @@ class EmergentGeometry:
         -------
         WeightedGraph
             Its edges are `edges`, in order.
+
+        Raises
+        ------
+        InputError
+            Where an edge has no length, as its ends are copies.
         """
-        check_choice("weight", weight, ("length", "conductance"))
-        if weight == "conductance":
-            values = self.conductance.data
-        else:
-            values = relation_or_default(relation).lengths(self)[tuple(self.edges.T)]
-        return WeightedGraph(self.n_nodes, self.edges, values)
+        return to_weighted_graph(self, weight, relation)
 
     def to_networkx(self, relation: Relation | None = None) -> nx.DiGraph:
         """A directed graph with attributes, as :func:`geomnet.graph.to_networkx` makes it."""
         return to_networkx(self, relation)
 
-    def mix(self, other: EmergentGeometry, share: float) -> EmergentGeometry:
+    def mix(
+        self, other: EmergentGeometry, share: float, *, n: int | None = None
+    ) -> EmergentGeometry:
         """The geometry of (1 − share) of these data and `share` of the other's, at the same θ.
 
         Parameters
@@ -301,6 +303,9 @@ class EmergentGeometry:
             Of the same network with the same parameters.
         share : float
             In [0, 1].
+        n : int, optional
+            Number of data that Planck lengths, horizons and capacities count; by default that of
+            both, and at a share of 0 or 1 that of the one.
 
         Returns
         -------
@@ -317,7 +322,9 @@ class EmergentGeometry:
                 "other: is of another network, of other parameters or of another likelihood; only "
                 "the data may differ"
             )
-        return self._made(origin, mine.mix(moments, share), self.n + other.n, None)
+        if n is None:
+            n = {0.0: self.n, 1.0: other.n}.get(share, self.n + other.n)
+        return self._made(origin, mine.mix(moments, share), check_integer("n", n, least=1), None)
 
     def derivative(self, change: Any) -> GeometryDerivative:
         r"""Derivative of the geometry as the weights of the data change, at the same θ.
