@@ -56,6 +56,8 @@ def measure(nodes: int) -> dict[str, Any]:
     theta = network.init(seed=0)
     points = np.random.default_rng(0).normal(size=(DATA, network.dim))
     made: list[Any] = []
+    small = gn.FeedForward((2, 3, 2))  # what loads late is loaded
+    gn.EmergentGeometry.from_network(small, small.init(seed=0), [[1.0, 2.0]], gn.Categorical(2))
 
     def geometry() -> None:
         made[:] = [gn.EmergentGeometry.from_network(network, theta, points, gn.Categorical(10))]

@@ -192,12 +192,13 @@ def paired_with_each(skeleton: Skeleton, data: FisherData, covector: Moments) ->
     for part, index in data.chunks():
         chunk = _Chunk(skeleton, data, index)
         gates, backs, h = chunk.gates(), chunk.sensitivities(), chunk.outputs()
-        paired = np.sum((gates @ covector.gate_fisher) * gates, axis=(1, 2))
-        paired += np.sum((backs @ covector.sensitivity) * backs, axis=(1, 2))
+        paired = _forms(gates, covector.gate_fisher) + _forms(backs, covector.sensitivity)
         once = np.linalg.norm(gates, axis=1) @ covector.flow
         for edges, to_first, to_square in zip(
             skeleton.edges, covector.conductance, covector.edge_fisher
         ):
+            if not (to_first.any() or to_square.any()):
+                continue
             source, signal, size = chunk.strengths(edges)
             if size.ndim == 3:
                 once += np.einsum("nj,nji,ni->n", signal, size * to_first, source)
@@ -209,8 +210,16 @@ def paired_with_each(skeleton: Skeleton, data: FisherData, covector: Moments) ->
                 once += np.sum(signal * source * size * to_first, axis=1)
                 paired += np.sum((signal * source * size) ** 2 * to_square, axis=1)
         paired = paired / chunk.root**2 + once / chunk.root
-        found[part] = paired + h @ covector.mean + np.sum((h @ covector.second) * h, axis=1)
+        found[part] = paired + h @ covector.mean + _forms(h[:, None, :], covector.second)
     return found
+
+
+def _forms(rows: np.ndarray, matrix: np.ndarray) -> Any:
+    """Quadratic form of the rows (n, q, N) of every datum, added over q: (n,)."""
+    if not matrix.any():
+        return 0.0
+    flat = rows.reshape(-1, rows.shape[2])
+    return np.einsum("ri,ri->r", flat @ matrix, flat).reshape(rows.shape[:2]).sum(axis=1)
 
 
 def gate_scores(skeleton: Skeleton, data: FisherData) -> np.ndarray:
