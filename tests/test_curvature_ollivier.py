@@ -214,12 +214,6 @@ def test_names_of_nodes_are_any():
     assert list(ollivier(graph)) == list(graph.edges)
 
 
-def test_no_edges():
-    for mode in ("exact", "average", "bound", "upper"):
-        assert ollivier(nx.empty_graph(3), mode) == {}
-        assert ollivier(nx.empty_graph(0), mode) == {}
-
-
 @pytest.mark.parametrize(
     ("argument", "value"),
     [("mode", "sinkhorn"), ("alpha", 1.5), ("alpha", -0.1), ("base", 1.0), ("exp_power", -1.0),

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from ...errors import InputError, check_choice
-from .weighted_graph import WeightedGraph, as_weighted_graph
+from .weighted_graph import WeightedGraph, as_weighted_graph, keep_curvature
 
 __all__ = ["forman"]
 
@@ -38,20 +38,22 @@ def forman(
 
     Parameters
     ----------
-    graph : networkx.Graph, networkx.DiGraph or WeightedGraph
+    graph : networkx.Graph, networkx.DiGraph, WeightedGraph or EmergentGeometry
         Directions are not looked at, and an edge both ways is an error: `graph.to_undirected()`
         merges such edges.
     method : {"1d", "augmented"}
     weight : str or None, default "weight"
-        The edge attribute; see `WeightedGraph.from_networkx`.
+        The edge attribute; see `WeightedGraph.from_networkx`. Of a geometry "length" (the default)
+        or "conductance".
     node_weight : str or None, optional
         The node attribute; 1 by default.
 
     Returns
     -------
     dict or ndarray
-        Curvature by edge; for a `WeightedGraph` an array in the order of its edges. Empty for a
-        graph without edges.
+        Curvature by edge; for a `WeightedGraph` or a geometry an array in the order of its edges.
+        Empty for a graph without edges. A geometry keeps the last one as `curvatures["forman"]` or
+        `["forman_augmented"]`.
 
     Raises
     ------
@@ -77,6 +79,7 @@ def forman(
     if arrays.directed:
         _check_one_way(arrays)
     curvature = _curvature(arrays, method == "augmented")
+    keep_curvature(graph, "forman" if method == "1d" else "forman_augmented", curvature)
     return curvature if as_array else dict(zip(arrays.edge_names, curvature.tolist()))
 
 

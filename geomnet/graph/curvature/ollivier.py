@@ -10,7 +10,7 @@ from scipy.sparse import csr_array, diags_array
 
 from ...errors import InputError, check_choice, check_integer, check_positive
 from .transport import transport_costs
-from .weighted_graph import WeightedGraph, as_weighted_graph
+from .weighted_graph import WeightedGraph, as_weighted_graph, keep_curvature
 
 __all__ = ["ollivier"]
 
@@ -52,14 +52,15 @@ def ollivier(
 
     Parameters
     ----------
-    graph : networkx.Graph, networkx.DiGraph or WeightedGraph
+    graph : networkx.Graph, networkx.DiGraph, WeightedGraph or EmergentGeometry
         Where directed, the tail's mass goes to the nodes before it, the head's to those after it,
         and lengths are those of directed paths.
     mode : {"exact", "average", "bound", "upper"}
     alpha : float, default 0.5
         Share of the mass that stays, in [0, 1].
     weight : str or None, default "weight"
-        The edge attribute that holds lengths; see `WeightedGraph.from_networkx`.
+        The edge attribute that holds lengths; see `WeightedGraph.from_networkx`. Of a geometry
+        "length" (the default) or "conductance".
     n_jobs : int, default 1
         Processes that share the exact transport, by joblib; −1 takes every core.
     base, exp_power : float
@@ -69,8 +70,10 @@ def ollivier(
     Returns
     -------
     dict or ndarray
-        Curvature by edge, as `networkx.set_edge_attributes` takes it; for a `WeightedGraph` an
-        array in the order of its edges. Empty for a graph without edges.
+        Curvature by edge, as `networkx.set_edge_attributes` takes it; for a `WeightedGraph` or a
+        geometry an array in the order of its edges. Empty for a graph without edges. A geometry
+        keeps the last one of every mode in `curvatures`, as "ollivier", "ollivier_average",
+        "ollivier_bound" and "ollivier_upper".
 
     Raises
     ------
@@ -129,6 +132,7 @@ def ollivier(
                 else:
                     cost = _least_cost(arrays, before, after)
         curvature = 1 - cost / arrays.distances[tuple(arrays.edges.T)]
+    keep_curvature(graph, "ollivier" if mode == "exact" else f"ollivier_{mode}", curvature)
     return curvature if as_array else dict(zip(arrays.edge_names, curvature.tolist()))
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
-from ...errors import check_choice
-from .weighted_graph import WeightedGraph, as_weighted_graph
+from ...errors import InputError, check_choice
+from .weighted_graph import WeightedGraph, as_weighted_graph, is_geometry, keep_curvature
 
 __all__ = ["ResistanceCurvature", "effective_resistances", "resistance_curvature"]
 
@@ -36,7 +36,7 @@ class ResistanceCurvature:
 
 
 def resistance_curvature(
-    graph: Any, *, weight: str | None = "weight", kind: str = "length"
+    graph: Any, *, weight: str | None = "weight", kind: str | None = None
 ) -> ResistanceCurvature:
     r"""Resistance curvature of every node and every edge.
 
@@ -48,19 +48,21 @@ def resistance_curvature(
 
     Parameters
     ----------
-    graph : networkx.Graph, networkx.DiGraph or WeightedGraph
+    graph : networkx.Graph, networkx.DiGraph, WeightedGraph or EmergentGeometry
         Resistors have no direction: where the graph has, edges both ways lie in parallel.
     weight : str or None, default "weight"
         The edge attribute; see `WeightedGraph.from_networkx`.
-    kind : {"length", "conductance"}
-        What the attribute is. A length is a resistance, so that the conductance is one over it, as
-        everywhere in this module; "conductance" takes it as it stands, for weights that say how
-        strong an edge is.
+    kind : {"length", "conductance"}, optional
+        What the attribute is. A length is a resistance, so that the conductance is one over it:
+        the default, as everywhere in this module. "conductance" takes it as it stands, for weights
+        that say how strong an edge is. A geometry has both, and its conductances are the default;
+        `kind="length"` takes its lengths.
 
     Returns
     -------
     ResistanceCurvature
-        Dicts by node and by edge; arrays for a `WeightedGraph`. An isolated node has curvature 1.
+        Dicts by node and by edge; arrays for a `WeightedGraph` or a geometry, which keeps the last
+        curvature of its edges as `curvatures["resistance"]`. An isolated node has curvature 1.
 
     Raises
     ------
@@ -87,7 +89,10 @@ def resistance_curvature(
     >>> {edge: round(kappa, 12) for edge, kappa in path.edges.items()}
     {(0, 1): 1.0, (1, 2): 1.0}
     """
-    check_choice("kind", kind, ("length", "conductance"))
+    if kind is not None:
+        check_choice("kind", kind, ("length", "conductance"))
+    if is_geometry(graph):
+        weight, kind = _of_geometry(weight, kind)
     arrays, as_array = as_weighted_graph(graph, weight)
     conductance = arrays.weights if kind == "conductance" else 1 / arrays.weights
     resistance = effective_resistances(arrays, conductance)
@@ -97,12 +102,24 @@ def resistance_curvature(
     )
     edges = 2 * nodes[arrays.edges].sum(axis=1) / resistance
     if as_array:
+        keep_curvature(graph, "resistance", edges)
         return ResistanceCurvature(nodes, edges, resistance)
     names = arrays.edge_names
     at_nodes: dict[Hashable, float] = dict(zip(arrays.nodes, nodes.tolist()))
     return ResistanceCurvature(
         at_nodes, dict(zip(names, edges.tolist())), dict(zip(names, resistance.tolist()))
     )
+
+
+def _of_geometry(weight: str | None, kind: str | None) -> tuple[str | None, str | None]:
+    """Weights of a geometry, whose names say what they are."""
+    weight = (kind or "conductance") if weight == "weight" else weight
+    if kind is not None and kind != weight:
+        raise InputError(
+            f"kind: the {weight} of an emergent geometry is no {kind}; leave one of weight and "
+            "kind out"
+        )
+    return weight, weight
 
 
 def effective_resistances(graph: WeightedGraph, conductances: np.ndarray) -> np.ndarray:

@@ -57,8 +57,8 @@ def ricci_flow(
 
     Parameters
     ----------
-    graph : networkx.Graph, networkx.DiGraph or WeightedGraph
-        It is not changed.
+    graph : networkx.Graph, networkx.DiGraph, WeightedGraph or EmergentGeometry
+        It is not changed, and nothing is entered in it.
     iterations : int, default 20
     step : float, default 1
         η.
@@ -70,7 +70,7 @@ def ricci_flow(
     Returns
     -------
     RicciFlow
-        Dicts by edge; arrays for a `WeightedGraph`.
+        Dicts by edge; arrays for a `WeightedGraph` or a geometry.
 
     Raises
     ------

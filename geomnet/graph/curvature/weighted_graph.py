@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from functools import cached_property
+from itertools import chain, compress, repeat
 from typing import Any
 
 import networkx as nx
@@ -11,10 +12,10 @@ import numpy as np
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
-from ...errors import InputError, check_array
+from ...errors import InputError, check_array, check_choice
 from .distances import shortest_path_lengths
 
-__all__ = ["WeightedGraph", "as_weighted_graph"]
+__all__ = ["WeightedGraph", "as_weighted_graph", "is_geometry", "keep_curvature"]
 
 
 class WeightedGraph:
@@ -108,30 +109,42 @@ class WeightedGraph:
         """
         if not isinstance(graph, nx.Graph):
             raise InputError(
-                f"graph: expected a networkx graph or a WeightedGraph, got a {type(graph).__name__}"
+                "graph: expected a networkx graph, a WeightedGraph or an emergent geometry, got a "
+                f"{type(graph).__name__}"
             )
         if graph.is_multigraph():
             raise InputError(
                 "graph: parallel edges have no one length; merge them first: nx.Graph(graph) keeps "
                 "one of each"
             )
-        nodes = list(graph)
-        rows = list(graph.edges(data=weight)) if weight else [(*e, None) for e in graph.edges]
-        tails, heads, found = map(list, zip(*rows)) if rows else ([], [], [])
+        nodes, near = list(graph), [at for _, at in graph.adjacency()]
+        heads: list[Hashable] = list(chain.from_iterable(near))
+        datas: Iterable[Any] = chain.from_iterable(at.values() for at in near)
         place = dict(zip(nodes, range(len(nodes))))
-        edges = np.array([[place[v] for v in tails], [place[v] for v in heads]], dtype=np.intp).T
+        head = np.fromiter(map(place.__getitem__, heads), dtype=np.intp, count=len(heads))
+        tail = np.repeat(np.arange(len(nodes)), [len(at) for at in near])
+        if not graph.is_directed():
+            # every edge is at both its ends: as networkx, take it where it is met first
+            first = head >= tail
+            chosen = first.tolist()
+            head, tail = head[first], tail[first]
+            heads, datas = list(compress(heads, chosen)), compress(datas, chosen)
+        found = [data.get(weight) for data in datas] if weight else [None] * len(heads)
         sizes = None
         if node_weight:
             sizes = _read("node", [graph.nodes[v].get(node_weight) for v in nodes], node_weight)
         read = cls(
             len(nodes),
-            edges,
+            np.stack([tail, head], axis=1),
             _read("edge", found, weight, default="weight"),
             directed=graph.is_directed(),
             node_weights=sizes,
             nodes=nodes,
         )
-        read.__dict__["edge_names"] = list(zip(tails, heads))
+        leaving = np.bincount(tail, minlength=len(nodes)).tolist()
+        read.__dict__["edge_names"] = list(
+            zip(chain.from_iterable(map(repeat, nodes, leaving)), heads)
+        )
         return read
 
     @cached_property
@@ -195,7 +208,8 @@ class WeightedGraph:
         where = (self.edge_names if name == "weights" else self.nodes)[bad[0]]
         raise InputError(
             f"{name}: {len(bad)} of {len(values)} are not above zero, first {values[bad[0]]:g} at "
-            f"{where!r}; drop these edges, merge their ends, or give positive weights"
+            f"{where!r}; drop these edges, merge their ends (of an emergent geometry: "
+            "geometry.merge_copies()), or give positive weights"
         )
 
     def _check_simple(self) -> None:
@@ -216,10 +230,34 @@ class WeightedGraph:
 def as_weighted_graph(
     graph: Any, weight: str | None = "weight", node_weight: str | None = None
 ) -> tuple[WeightedGraph, bool]:
-    """The graph as arrays, and whether it came as arrays."""
+    """The graph as arrays, and whether the answer is to be arrays too.
+
+    An emergent geometry has no attribute "weight", since raw weights are no geometry; its lengths
+    take their place.
+    """
     if isinstance(graph, WeightedGraph):
         return graph, True
-    return WeightedGraph.from_networkx(graph, weight, node_weight), False
+    if not is_geometry(graph):
+        return WeightedGraph.from_networkx(graph, weight, node_weight), False
+    if node_weight is not None:
+        raise InputError(
+            "node_weight: an emergent geometry has no attributes of nodes; give "
+            "geometry.to_networkx(), or a WeightedGraph with node_weights"
+        )
+    weight = "length" if weight == "weight" else weight
+    check_choice("weight", weight, ("length", "conductance"))
+    return graph.weighted_graph(weight), True
+
+
+def is_geometry(graph: Any) -> bool:
+    """Whether this is an emergent geometry: what gives a weighted graph and keeps curvatures."""
+    return hasattr(graph, "weighted_graph") and hasattr(graph, "curvatures")
+
+
+def keep_curvature(graph: Any, name: str, values: np.ndarray) -> None:
+    """Enter a curvature of the edges in the geometry that it is of, if it is one."""
+    if is_geometry(graph):
+        graph.curvatures[name] = values
 
 
 def _check_edges(edges: Any, n_nodes: int) -> np.ndarray:
