@@ -113,8 +113,8 @@ def bounds(name: str) -> dict[str, Any]:
     return row
 
 
-def cores(peer: PeerProcess, name: str) -> list[dict[str, Any]]:
-    """Wall time of the exact curvature on one and two processes."""
+def cores(peer: PeerProcess, name: str, turns: int) -> list[dict[str, Any]]:
+    """Wall time of the exact curvature on one and two processes, medians of turns."""
     from curvature_problems import problem
 
     from geomnet.graph.curvature import WeightedGraph, ollivier
@@ -123,11 +123,19 @@ def cores(peer: PeerProcess, name: str) -> list[dict[str, Any]]:
     ollivier(fresh(arrays), n_jobs=2)  # the pool is made
     rows = []
     for count in (1, 2):
-        begin = time.perf_counter()
-        ollivier(fresh(arrays), n_jobs=count)
-        ours = time.perf_counter() - begin
-        theirs = peer.ask(name=name, quantity="exact", processes=count)["wall"]
-        rows.append({"processes": count, "geomnet": ours, "peer": theirs})
+        ours, theirs = [], []
+        for _ in range(turns):
+            begin = time.perf_counter()
+            ollivier(fresh(arrays), n_jobs=count)
+            ours.append(time.perf_counter() - begin)
+            theirs.append(peer.ask(name=name, quantity="exact", processes=count)["wall"])
+        rows.append(
+            {
+                "processes": count,
+                "geomnet": statistics.median(ours),
+                "peer": statistics.median(theirs),
+            }
+        )
     return rows
 
 
@@ -184,7 +192,7 @@ def main() -> None:
             row = compare(peer, name, quantity, turns)
             rows.append(row)
             print(name, quantity, f"{row['difference']:.0e}", flush=True)
-    many = cores(peer, "layered")
+    many = cores(peer, "layered", turns)
     bounded = [bounds(name) for name in NAMES if name.startswith("layered")]
     net = large()
     versions = peer.ask(what="versions")

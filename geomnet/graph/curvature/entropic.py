@@ -8,11 +8,11 @@ __all__ = ["entropic_plan"]
 
 BLOCK = 2**17
 """Entries of the cost matrices worked on at a time, few enough to stay in the cache."""
-COARSEST = 0.05
+COARSEST = 0.04
 """First temperature, as a share of the mean reduced cost."""
-STAGES = 3
+STAGES = 2
 """Temperatures, each half the one before."""
-ROUNDS = 4
+ROUNDS = 5
 """Times that sources and sinks are balanced at each of them."""
 SURE = 0.8
 """Share of a sink's mass that comes from one source, from which the source owns the sink."""
