@@ -9,6 +9,8 @@ from fisher_cases import close
 
 import geomnet as gn
 from geomnet.graph import EmergentGeometry
+from geomnet.graph.moments import edge_scores, gate_scores
+from geomnet.graph.nodes import skeleton_of
 
 RNG = np.random.default_rng(3)
 POINTS = RNG.normal(size=(9, 4))
@@ -79,6 +81,15 @@ def centred(case):
     if biases[-1] is not None:
         biases[-1][:] -= biases[-1].mean()
     return network, found, None
+
+
+def scores_of(case):
+    """Fisher information, skeleton, and the scores of all nodes and edges for every datum."""
+    network, theta, readout = centred(case)
+    fisher = gn.FisherInformation(network, theta, SAMPLE, SOFTMAX, readout)
+    skeleton = skeleton_of(fisher.model)
+    gates = gate_scores(skeleton, fisher._data)
+    return fisher, skeleton, gates, edge_scores(skeleton, fisher._data, 0)
 
 
 def dense(array):

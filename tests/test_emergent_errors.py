@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from graph_cases import NETWORKS, SAMPLE, SOFTMAX, geometry_of
+from graph_cases import FIELDS, NETWORKS, SAMPLE, SOFTMAX, geometry_of
 
 import geomnet as gn
 from geomnet.errors import InputError
@@ -89,11 +89,54 @@ def test_bad_input(tmp_path):
         geometry.merge_copies(0.0)
 
 
+class Given(Relation):
+    def __init__(self, lengths):
+        self.given = lengths
+
+    def lengths(self, geometry):
+        return self.given
+
+
+@pytest.mark.parametrize(
+    ("lengths", "fault"),
+    [
+        (np.triu(np.ones((23, 23)), 1), "not symmetric"),
+        (np.ones((23, 23)), "not zero on the diagonal"),
+        (np.full((23, 23), np.nan), "below zero or NaN"),
+        (np.zeros((5, 5)), r"of shape \(5, 5\)"),
+        (np.zeros((23, 23), complex), "got complex128"),
+        (None, "got object"),
+    ],
+)
+def test_relations_must_give_lengths(lengths, fault):
+    geometry = geometry_of(NETWORKS["tanh"])
+    for use in (geometry.distance_matrix, geometry.to_networkx):
+        with pytest.raises(InputError, match=rf"^relation: .*{fault}"):
+            use(Given(lengths))
+
+
+def test_curvatures_must_be_of_the_edges():
+    geometry = geometry_of(NETWORKS["tanh"])
+    for name, values in (("short", np.ones(3)), ("weight", np.ones(len(geometry.edges)))):
+        geometry.curvatures[name] = values
+        with pytest.raises(InputError, match=rf"^curvatures: '{name}' must be one number"):
+            geometry.to_networkx()
+        del geometry.curvatures[name]
+
+
 def test_only_geometries_of_one_network_mix():
     network, theta, _ = NETWORKS["tanh"]
     geometry, other = geometry_of(NETWORKS["tanh"]), theta.copy()
     other[20] += 1.0  # a bias: the weights are the same
     logistic = gn.FeedForward(network.widths, "logistic")
+    widths, twice = network.widths, geometry_of((network, theta, None))
+    assert geometry.mix(twice, 0.5).n == 18
+    skips = [gn.FeedForward(widths, "tanh", True, {1: scale}) for scale in (0.1, 3.0)]
+    one, two = (geometry_of((skip, theta, None)) for skip in skips)
+    with pytest.raises(InputError, match=r"^other: is of another network"):
+        one.mix(two, 0.5)
+    with pytest.raises(InputError, match=r"^other: is of another network"):
+        geometry_of(FIELDS["own field"]).mix(geometry_of(FIELDS["own field, rk4"]), 0.5)
     for wrong in (
         geometry_of((network, other, None)),
         geometry_of((logistic, theta, None)),

@@ -22,7 +22,9 @@ from graph_cases import (
     geometry_of,
     naive,
     same,
+    scores_of,
 )
+from scipy.sparse import csr_array
 
 import geomnet as gn
 from geomnet.graph import (
@@ -36,20 +38,10 @@ from geomnet.graph import (
     robustness,
     write_graph,
 )
-from geomnet.graph.moments import edge_scores, gate_scores
-from geomnet.graph.nodes import skeleton_of
 
 ALL = NETWORKS | FIELDS
 each_network = pytest.mark.parametrize("case", ALL.values(), ids=ALL)
 each_homogeneous = pytest.mark.parametrize("case", HOMOGENEOUS.values(), ids=HOMOGENEOUS)
-
-
-def scores_of(case):
-    network, theta, readout = centred(case)
-    fisher = gn.FisherInformation(network, theta, SAMPLE, SOFTMAX, readout)
-    skeleton = skeleton_of(fisher.model)
-    gates = gate_scores(skeleton, fisher._data)
-    return fisher, skeleton, gates, edge_scores(skeleton, fisher._data, 0)
 
 
 # -- laws of scores ---------------------------------------------------------------------------
@@ -220,6 +212,9 @@ def test_foster():
 @pytest.mark.parametrize("name", ["plain", "residual", "midpoint"])
 def test_graphs_read_back_equal(form, name, tmp_path):
     geometry = geometry_of(NETWORKS[name])
+    kappa = csr_array(
+        (gn.ollivier(geometry, "average"), geometry.edges.T), shape=geometry.gate_fisher.shape
+    )
     graph, path = geometry.to_networkx(), tmp_path / f"graph.{form}"
     write_graph(graph, path)
     if form == "json":
@@ -232,6 +227,10 @@ def test_graphs_read_back_equal(form, name, tmp_path):
     nodes = ["layer", "unit", "fisher", "flow", "time", "planck_length", "horizon"]
     assert all(list(data) == nodes for _, data in read.nodes(data=True))
     lengths = CausalLength().lengths(geometry)
+    rows = [data for _, data in read.nodes(data=True)]
+    assert [row["time"] for row in rows] == geometry.time[geometry.layer].tolist()
+    assert [row["horizon"] for row in rows] == geometry.horizon.tolist()
+    assert [row["planck_length"] for row in rows] == geometry.planck_length.tolist()
     assert read.number_of_edges() == geometry.conductance.nnz > 0
     for i, j, data in read.edges(data=True):
         assert read.nodes[i]["layer"] < read.nodes[j]["layer"]
@@ -240,6 +239,7 @@ def test_graphs_read_back_equal(form, name, tmp_path):
             "fisher": geometry.edge_fisher[i, j],
             "conductance": geometry.conductance[i, j],
             "length": lengths[i, j],
+            "ollivier_average": kappa[i, j],
         }
 
 

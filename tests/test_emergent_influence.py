@@ -110,6 +110,40 @@ def test_chunks_and_dead_nodes_do_not_matter():
     close(chunked.derivative(change).flow, whole.derivative(change).flow)
 
 
+def test_functions_see_the_geometry_s_own_arrays():
+    network, theta, _ = feed_forward("relu", True)
+    matrices, biases = network.unpack(theta.copy())
+    biases[1][2] = -50.0  # never on
+    matrices[0][1], biases[0][1] = 0.0, 1.0  # never changes
+    case = (*gn.FeedForward.from_arrays(matrices, biases, "relu"), None)
+    geometry, seen = geometry_of(case), {}
+
+    def look(arrays):
+        for name in ("time", "activation", "sensitivity", "normalised", "cosine", "flow"):
+            value = getattr(arrays, name)
+            seen[name] = np.asarray(getattr(value, "_value", value))
+        return arrays.time
+
+    close(geometry.influence(look), geometry.influence("time"), 1e-10)
+    for name, value in seen.items():
+        close(value, getattr(geometry, name), 1e-12)
+
+
+def test_of_times_without_an_end_the_derivative_is_zero():
+    network = gn.FeedForward((4, 5, 3), "relu")
+    theta = np.append(np.zeros(network.n_parameters - 3), [1.0, 0.0, -1.0])
+    geometry = geometry_of((network, theta, None))
+    assert (geometry.time == -np.inf).all()
+    assert (geometry.derivative(CHANGE).time == 0).all()
+    assert (geometry.influence("time") == 0).all()
+
+
+@pytest.mark.parametrize("found", [None, {"a": 1.0}, "flow", True, 1j, np.zeros(0)])
+def test_functions_must_return_numbers(found):
+    with pytest.raises(InputError, match=r"^quantity: must return a number or an array"):
+        geometry_of(NETWORKS["tanh"]).influence(lambda g: found)
+
+
 def test_what_has_no_derivative_says_so():
     geometry = geometry_of(NETWORKS["tanh"])
     with pytest.raises(InputError, match=r"^quantity: unknown 'volume'"):

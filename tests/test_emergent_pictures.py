@@ -362,7 +362,7 @@ def test_without_edges_nothing_is_curved():
 
 def test_copies_have_no_curvature():
     geometry = made((1, 1, 1, 1))  # what a linear map of one unit gives is its copy
-    with pytest.raises(gn.InputError, match="not above zero"):
+    with pytest.raises(gn.InputError, match="edges have no length"):
         draw_curvature(geometry)
     assert "no curvature" in [axis.get_title() for axis in draw_geometry(geometry).axes]
 

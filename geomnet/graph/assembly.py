@@ -13,19 +13,19 @@ from ..errors import InputError
 from ..fisher import FisherInformation
 from ..fisher.data import FisherData
 from ..likelihoods import Likelihood
-from ..networks.affine_program import Affine, FixedMap
+from ..networks.affine_program import Affine, Combine, FixedMap
 from ..networks.factors import AffineMap
-from ..networks.models import Model
+from ..networks.models import FieldModel, Model, ProgramModel
 from ..sample import Sample
 from .moments import Moments
-from .nodes import EdgeSet, Skeleton, skeleton_of
+from .nodes import Skeleton, skeleton_of
 
-__all__ = ["Edges", "Origin", "alive_nodes", "covariance", "emergent_time"]
+__all__ = ["Edges", "Origin", "alive_nodes", "common", "covariance", "emergent_time"]
 
-DEAD = 1e-14
-"""Flow below which a node is dead, relative to the largest."""
-ROUNDING = 64 * np.finfo(float).eps
-"""Variance below which an output is constant, relative to its mean square."""
+TINY = np.finfo(float).tiny
+ROUNDING = 16 * np.finfo(float).eps
+"""Standard deviation below which an output is constant, relative to its root mean square; and part
+of a centred weight that is none, relative to the largest to other classes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,17 +84,28 @@ class Origin:
             and mine.activations == theirs.activations
             and self.likelihood == other.likelihood
             and np.array_equal(self.theta, other.theta)
-            and all(map(_same_map, mine.edges, theirs.edges))
+            and _same_model(self.model, other.model)
         )
 
 
-def _same_map(one: EdgeSet, two: EdgeSet) -> bool:
-    """Whether maps that are no part of θ are the same."""
-    if not (isinstance(one.map, FixedMap) and isinstance(two.map, FixedMap)):
-        return type(one.map) is type(two.map)
-    return np.array_equal(one.map.matrix, two.map.matrix) and np.array_equal(
-        one.map.offset, two.map.offset
-    )
+def _same_model(one: Model, two: Model) -> bool:
+    """Whether two models compute the same of the same parameters."""
+    if isinstance(one, FieldModel) and isinstance(two, FieldModel):
+        return bool(one.network == two.network)
+    if not (isinstance(one, ProgramModel) and isinstance(two, ProgramModel)):
+        return False
+    steps = one.program.steps, two.program.steps
+    return len(steps[0]) == len(steps[1]) and all(map(_same_step, *steps))
+
+
+def _same_step(one: Affine | Combine, two: Affine | Combine) -> bool:
+    if isinstance(one, Combine) or isinstance(two, Combine):
+        return type(one) is type(two) and vars(one) == vars(two)
+    if (one.source, repr(one.activation)) != (two.source, repr(two.activation)):
+        return False
+    if isinstance(one.map, FixedMap) and isinstance(two.map, FixedMap):
+        return all(map(np.array_equal, vars(one.map).values(), vars(two.map).values()))
+    return bool(one.map == two.map)
 
 
 def _centred(skeleton: Skeleton, theta: np.ndarray, likelihood: Likelihood) -> np.ndarray:
@@ -118,9 +129,10 @@ def _centred(skeleton: Skeleton, theta: np.ndarray, likelihood: Likelihood) -> n
             if not (alone and isinstance(step, Affine) and step.activation.name == "identity"):
                 continue
         matrix, offset = edges.map.read(found)  # views
-        matrix[:] = projector @ matrix
-        if offset is not None:
-            offset[:] = projector @ offset
+        for part in (matrix,) if offset is None else (matrix, offset):
+            centred = projector @ part
+            # what only moves all classes alike moves nothing
+            part[:] = np.where(np.abs(centred) > ROUNDING * np.abs(part).max(axis=0), centred, 0.0)
     return found
 
 
@@ -141,7 +153,7 @@ class Edges:
     """
 
     def __init__(self, skeleton: Skeleton, alive: np.ndarray, moments: Moments) -> None:
-        self.count, least = int(alive.sum()), DEAD * moments.flow.max()
+        self.count = int(alive.sum())
         number = np.where(alive, np.cumsum(alive) - 1, -1)
         keys = []
         for edges, strength in zip(skeleton.edges, moments.conductance):
@@ -149,7 +161,7 @@ class Edges:
             target = number[skeleton.layers[edges.target].nodes]
             if edges.coefficient is None:
                 source, target = np.broadcast_arrays(source[None, :], target[:, None])
-            kept = (source >= 0) & (target >= 0) & (strength > least)
+            kept = (source >= 0) & (target >= 0) & (strength > 0)
             keys.append(np.where(kept, source * self.count + target, -1).ravel())
         found, place = np.unique(np.concatenate([[-1], *keys]), return_inverse=True)
         self.ends = np.stack(np.divmod(found[1:], max(self.count, 1)), axis=1)
@@ -171,12 +183,13 @@ class Edges:
     def matrix(self, values: np.ndarray) -> csr_array:
         """A value for each edge as a sparse matrix, from row to column, entries in order."""
         starts = np.searchsorted(self.ends[:, 0], np.arange(self.count + 1))
-        return csr_array((values, self.ends[:, 1], starts), shape=(self.count, self.count))
+        columns = np.ascontiguousarray(self.ends[:, 1])
+        return csr_array((values, columns, starts), shape=(self.count, self.count), copy=True)
 
 
 def alive_nodes(moments: Moments) -> np.ndarray:
     """Whether something flows through a node, (nodes,)."""
-    alive = moments.flow > DEAD * moments.flow.max(initial=0.0)
+    alive = np.diag(moments.gate_fisher) > TINY
     if not alive.any():
         raise InputError(
             "network: all of its nodes are dead; no datum moves a prediction through any"
@@ -186,10 +199,28 @@ def alive_nodes(moments: Moments) -> np.ndarray:
 
 def covariance(moments: Moments) -> np.ndarray:
     """Covariance of the nodes' outputs, exactly zero for those that never change."""
-    found = moments.second - np.outer(moments.mean, moments.mean)
-    constant = np.diag(found) <= ROUNDING * np.diag(moments.second)
+    found = moments.covariance.copy()
+    constant = constant_nodes(moments)
     found[constant], found[:, constant] = 0.0, 0.0
     return found
+
+
+def constant_nodes(moments: Moments) -> np.ndarray:
+    """Whether the output of a node never changes, (nodes,)."""
+    variance = np.diag(moments.covariance)
+    return variance <= ROUNDING**2 * (variance + moments.mean**2)
+
+
+def common(gram: np.ndarray, flow: np.ndarray) -> np.ndarray:
+    r""":math:`m_im_j\cos_{ij}^2` of a Gram matrix, (N, N): of groups of nodes the sums.
+
+    Nodes of no size, which the others have nothing in common with, have all in common.
+    """
+    size = np.sqrt(np.diag(gram))
+    scale, none = np.outer(size, size), size == 0
+    cosine = np.divide(gram, scale, out=np.zeros_like(gram), where=scale > 0)
+    cosine[np.ix_(none, none)] = 1.0
+    return np.outer(flow, flow) * cosine**2
 
 
 def emergent_time(skeleton: Skeleton, sensitivity: np.ndarray, spread: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ from ..errors import InputError, check_choice
 from ..files import write_whole
 from .curvature import WeightedGraph
 from .memory import horizon, planck_length
-from .relations import Relation, relation_or_default
+from .relations import Relation, checked_lengths, relation_or_default
 
 if TYPE_CHECKING:
     from .geometry import EmergentGeometry
@@ -53,26 +53,27 @@ def to_networkx(geometry: EmergentGeometry, relation: Relation | None = None) ->
     }
     rows = zip(*(values.tolist() for values in columns.values()))
     graph.add_nodes_from((i, dict(zip(columns, row))) for i, row in enumerate(rows))
-    lengths = relation_or_default(relation).lengths(geometry)
+    lengths = checked_lengths(relation, geometry)
     source, target = geometry.edges.T
     attributes = {
-        "weight": _entries(geometry.weight, source, target),
-        "fisher": _entries(geometry.edge_fisher, source, target),
+        "weight": geometry.weight.data,
+        "fisher": geometry.edge_fisher.data,
         "conductance": geometry.conductance.data,
         "length": lengths[source, target],
-        **geometry.curvatures,
     }
-    values = zip(*(column.tolist() for column in attributes.values()))
+    for name, values in geometry.curvatures.items():
+        if name in attributes or np.shape(values) != source.shape:
+            raise InputError(
+                f"curvatures: {name!r} must be one number for each of {len(source)} edges, by a "
+                f"name other than {', '.join(attributes)}"
+            )
+        attributes[name] = np.asarray(values)
+    rows = zip(*(column.tolist() for column in attributes.values()))
     graph.add_edges_from(
         (i, j, dict(zip(attributes, row)))
-        for i, j, row in zip(source.tolist(), target.tolist(), values)
+        for i, j, row in zip(source.tolist(), target.tolist(), rows)
     )
     return graph
-
-
-def _entries(matrix: Any, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """Entries of a sparse matrix at places."""
-    return np.asarray(matrix[rows, columns]).reshape(-1)
 
 
 def to_weighted_graph(
@@ -83,7 +84,7 @@ def to_weighted_graph(
     if weight == "conductance":
         return WeightedGraph(geometry.n_nodes, geometry.edges, geometry.conductance.data)
     relation = relation_or_default(relation)
-    lengths = relation.lengths(geometry)[tuple(geometry.edges.T)]
+    lengths = checked_lengths(relation, geometry)[tuple(geometry.edges.T)]
     if (none := np.flatnonzero(lengths == 0)).size:
         ends = tuple(geometry.edges[none[0]].tolist())
         raise InputError(
@@ -98,7 +99,9 @@ def write_graph(graph: nx.DiGraph, path: Any, form: str | None = None) -> None:
     """Write a graph as GraphML or JSON (node-link), whole or not at all.
 
     ``networkx.read_graphml(path, node_type=int)`` and
-    ``networkx.node_link_graph(json.load(file), edges="edges")`` read it back equal.
+    ``networkx.node_link_graph(json.load(file), edges="edges")`` read it back equal. The time of a
+    dead layer is −∞, which JSON has no number for: it stands there as ``-Infinity``, which Python
+    reads and strict parsers do not.
 
     Parameters
     ----------

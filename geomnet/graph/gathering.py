@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 __all__ = ["copies_of", "gathered", "groups_of"]
 
+CANCELLED = 1e-13
+"""What is left of copies that take from each other when nothing is, relative to what they were."""
+
 
 def groups_of(geometry: EmergentGeometry, partition: Any) -> np.ndarray:
     """Groups of a partition, numbered anew by layer: the group of every node, (N,)."""
@@ -48,7 +51,12 @@ def copies_of(geometry: EmergentGeometry, tolerance: float) -> tuple[np.ndarray,
 def gathered(
     geometry: EmergentGeometry, groups: np.ndarray, signs: np.ndarray | None = None
 ) -> EmergentGeometry:
-    """Groups of nodes as nodes; with `signs` those of a group are copies.
+    r"""Groups of nodes as nodes; with `signs` those of a group are copies.
+
+    Copies b of a node a have :math:`h_b = ±t\,h_a` and scores :math:`s_b = ±αs_a`, t and α
+    positive. With τ the first sign and σ the second, scores of edges that leave copies are
+    proportional with the sign of τw, and of those that enter with that of στw: they add, or take
+    from each other.
 
     Parameters
     ----------
@@ -56,47 +64,64 @@ def gathered(
     groups : ndarray of int, shape (N,)
         Numbers from 0, ascending with the layer.
     signs : ndarray, shape (N,), optional
-        Of the scores of copies.
+        σ, of copies.
     """
     nodes = np.arange(geometry.n_nodes)
     count = int(groups.max()) + 1
     gather = csr_array((np.ones(len(nodes)), (groups, nodes)), shape=(count, len(nodes)))
-    layer = np.empty(count, dtype=geometry.layer.dtype)
-    layer[groups] = geometry.layer
-    unit = np.concatenate([np.arange(np.sum(layer == k)) for k in np.unique(layer)])
-    flow, hears, says = gather @ geometry.flow, gather, gather
-    if signs is not None:
-        # scores that point against each other take from each other, exactly
+    first = np.unique(groups, return_index=True)[1]
+    layer, unit, flow = geometry.layer[first], geometry.unit[first], gather @ geometry.flow
+    hears = says = gather
+    between = [geometry.conductance.data, np.sqrt(geometry.edge_fisher.data)]
+    tails, heads = geometry.edges.T
+    if signs is None:
+        unit = np.concatenate([np.arange(np.sum(layer == k)) for k in np.unique(layer)])
+    else:
+        turned = signs * np.where(geometry.sensitivity[first[groups], nodes] < 0, -1.0, 1.0)
         flow = np.abs(gather @ (signs * geometry.flow))
+        sign = turned[tails] * np.sign(geometry.weight.data) * (signs * turned)[heads]
+        between = [sign * values for values in between]
         # copies hear the same, up to the sign of the first of them: not a sum but a mean
-        first = np.unique(groups, return_index=True)[1]
-        unit = geometry.unit[first]
-        turned = np.where(geometry.activation[first[groups], nodes] < 0, -1.0, 1.0)
         share = geometry.flow / (gather.T @ (gather @ geometry.flow))
         hears = csr_array((turned * share, (groups, nodes)), shape=gather.shape)
         says = csr_array((turned, (groups, nodes)), shape=gather.shape)
+    kept = flow > CANCELLED * (gather @ geometry.flow)
+    conductance, root = (_between(geometry, groups, values)[kept][:, kept] for values in between)
+    carries = conductance > CANCELLED * geometry.conductance.max()
 
-    def both(matrix: Any, rows: csr_array = gather) -> Any:
-        found = rows @ matrix @ rows.T
-        return np.ascontiguousarray(found) if isinstance(matrix, np.ndarray) else found
+    def both(matrix: np.ndarray, rows: csr_array = gather) -> np.ndarray:
+        return np.ascontiguousarray((rows @ matrix @ rows.T)[np.ix_(kept, kept)])
 
+    weights = geometry.weight.toarray()
+    lost = zip(layer[~kept].tolist(), unit[~kept].tolist())
     return replace(
         geometry,
-        layer=layer,
-        unit=unit,
+        layer=layer[kept],
+        unit=unit[kept],
         gate_fisher=both(geometry.gate_fisher),
-        flow=flow,
-        conductance=_sorted(both(geometry.conductance)),
-        edge_fisher=_sorted(both(geometry.edge_fisher.sqrt())).power(2),
-        weight=_sorted(says @ geometry.weight @ hears.T),
+        flow=flow[kept],
+        conductance=_sparse(conductance, carries),
+        edge_fisher=_sparse(root**2, carries),
+        weight=_sparse((says @ weights @ hears.T)[np.ix_(kept, kept)], carries),
         activation=both(geometry.activation, hears),
         sensitivity=both(geometry.sensitivity, says),
+        past=both(geometry.past),
+        future=both(geometry.future),
+        dead=(*geometry.dead, *lost),
         curvatures={},
         source=None,
     )
 
 
-def _sorted(matrix: Any) -> csr_array:
-    matrix = csr_array(matrix)
-    matrix.sort_indices()
-    return matrix
+def _between(geometry: EmergentGeometry, groups: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Sizes of what goes from group to group, values of edges added, dense."""
+    count = int(groups.max()) + 1
+    tails, heads = groups[geometry.edges].T
+    total = np.bincount(tails * count + heads, values, minlength=count**2)
+    return np.abs(total).reshape(count, count)
+
+
+def _sparse(values: np.ndarray, kept: np.ndarray) -> csr_array:
+    """Entries that are kept, in order."""
+    rows, columns = np.nonzero(kept)
+    return csr_array((values[kept], (rows, columns)), shape=kept.shape)

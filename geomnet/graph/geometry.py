@@ -17,7 +17,7 @@ from ..fisher import FisherInformation
 from ..likelihoods import Likelihood
 from ..sample import Sample
 from . import memory
-from .assembly import Edges, Origin, alive_nodes, covariance, emergent_time
+from .assembly import Edges, Origin, alive_nodes, common, covariance, emergent_time
 from .curvature import WeightedGraph
 from .exchange import to_networkx, to_weighted_graph
 from .gathering import copies_of, gathered, groups_of
@@ -66,6 +66,10 @@ class EmergentGeometry:
         Covariance of the nodes' outputs.
     sensitivity : ndarray, shape (N, N)
         :math:`E[(∂z/∂h_i)^\top F\,∂z/∂h_j]`.
+    past, future : ndarray, shape (N, N)
+        :math:`m_im_jρ_{ij}^2`, with ρ the correlation of outputs, and
+        :math:`m_im_j\cos^2β_{ij}`, with β the angle between sensitivities: what nodes hear and say
+        in common, which adds for groups of nodes as scores do.
     n : int
         Number of data, as what is estimated from them counts it.
     names : tuple of str
@@ -97,6 +101,8 @@ class EmergentGeometry:
     time: np.ndarray = field(repr=False)
     activation: np.ndarray = field(repr=False)
     sensitivity: np.ndarray = field(repr=False)
+    past: np.ndarray = field(repr=False)
+    future: np.ndarray = field(repr=False)
     n: int
     names: tuple[str, ...]
     dead: tuple[tuple[int, int], ...]
@@ -157,22 +163,30 @@ class EmergentGeometry:
         layer, unit = skeleton.layer, skeleton.unit
         spread = covariance(moments)
         kept = np.ix_(alive, alive)
+        flow, activation = moments.flow[alive], spread[kept]
+        sensitivity = moments.sensitivity[kept]
         return cls(
             layer=layer[alive],
             unit=unit[alive],
             gate_fisher=moments.gate_fisher[kept],
-            flow=moments.flow[alive],
+            flow=flow,
             conductance=edges.matrix(edges.gather(moments.conductance)),
             edge_fisher=edges.matrix(edges.gather(moments.edge_fisher)),
             weight=edges.matrix(edges.gather(origin.weights(moments))),
             time=emergent_time(skeleton, moments.sensitivity, spread),
-            activation=spread[kept],
-            sensitivity=moments.sensitivity[kept],
+            activation=activation,
+            sensitivity=sensitivity,
+            past=common(activation, flow),
+            future=common(sensitivity, flow),
             n=n,
             names=tuple(part.name for part in skeleton.layers),
             dead=tuple(zip(layer[~alive].tolist(), unit[~alive].tolist())),
             source=(origin, moments, sample),
         )
+
+    def __post_init__(self) -> None:
+        for value in vars(self).values():
+            _freeze(value)
 
     def __repr__(self) -> str:
         return (
@@ -189,33 +203,33 @@ class EmergentGeometry:
     def normalised(self) -> np.ndarray:
         r""":math:`\mathcal K = M^{-1/2}\mathcal GM^{-1/2}`, (N, N)."""
         root = np.sqrt(self.flow)
-        return self.gate_fisher / np.outer(root, root)
+        return _freeze(self.gate_fisher / np.outer(root, root))
 
     @cached_property
     def cosine(self) -> np.ndarray:
         r"""Cosines :math:`\mathcal G_{ij}/\sqrt{\mathcal G_{ii}\mathcal G_{jj}}` of scores."""
-        return cosines(self.gate_fisher)
+        return _freeze(cosines(self.gate_fisher))
 
     @cached_property
     def edges(self) -> np.ndarray:
         """Ends of the edges, sorted: those of ``conductance.data``, (E, 2)."""
         tails = np.repeat(np.arange(self.n_nodes), np.diff(self.conductance.indptr))
-        return np.stack([tails, self.conductance.indices], axis=1).astype(np.intp)
+        return _freeze(np.stack([tails, self.conductance.indices], axis=1).astype(np.intp))
 
     @cached_property
     def planck_length(self) -> np.ndarray:
         r"""Planck length :math:`(n\mathcal G_{ii})^{-1/2}` of every node, (N,)."""
-        return memory.planck_length(self)
+        return _freeze(memory.planck_length(self))
 
     @cached_property
     def horizon(self) -> np.ndarray:
         r"""Whether a node is behind a horizon, :math:`n\mathcal G_{ii} < 1`, (N,)."""
-        return memory.horizon(self)
+        return _freeze(memory.horizon(self))
 
     @cached_property
     def spectrum(self) -> np.ndarray:
         r"""Eigenvalues of :math:`\mathcal K`, largest first, (N,)."""
-        return memory.spectrum(self)
+        return _freeze(memory.spectrum(self))
 
     @property
     def capacity(self) -> float:
@@ -398,9 +412,11 @@ class EmergentGeometry:
     def coarse_grain(self, partition: Any) -> EmergentGeometry:
         r"""Geometry of groups of nodes: :math:`s_A = \sum_{i∈A}s_i`.
 
-        Gate Fisher and covariance add exactly, as scores do. Flow and conductance of a group are
+        Gate Fisher, past and future add exactly, as scores do. Flow and conductance of a group are
         the sums of its members', and so is the root of its edge Fisher; by the triangle inequality
-        they bound the group's own from above, and are exact where scores are copies.
+        they bound the group's own from above, and are exact where scores are copies. Activation and
+        sensitivity are those of sums of outputs, which are no geometry: they feel how units are
+        scaled.
 
         Parameters
         ----------
@@ -416,8 +432,18 @@ class EmergentGeometry:
     def merge_copies(self, tolerance: float = 1e-9) -> EmergentGeometry:
         r"""Merge nodes of a layer whose scores are copies of each other up to their size.
 
-        A unit split in two is one again: :math:`|\cosθ_{ij}| ≥ 1` − `tolerance`. Flow and
-        conductance of copies add; of copies whose scores point against each other the flows
-        take from each other. A group has the number of its first unit.
+        A unit split in two is one again: :math:`|\cosθ_{ij}| ≥ 1` − `tolerance`. Scores add:
+        copies whose scores point against each other take from each other, and where nothing is
+        left the node is dead. A group has the number of its first unit.
         """
         return gathered(self, *copies_of(self, check_positive("tolerance", tolerance)))
+
+
+def _freeze(value: Any) -> Any:
+    """The same array, which from now on nobody can write into."""
+    if isinstance(value, csr_array):
+        for part in (value.data, value.indices, value.indptr):
+            part.setflags(write=False)
+    elif isinstance(value, np.ndarray):
+        value.setflags(write=False)
+    return value

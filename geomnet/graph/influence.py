@@ -7,6 +7,7 @@ data gives it for all of them.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,12 +16,14 @@ from typing import TYPE_CHECKING, Any
 import autograd
 import autograd.numpy as anp
 import numpy as np
+from autograd.tracer import getval as getvalue
+from autograd.tracer import isbox
 from scipy.linalg import eigh
 from scipy.sparse import csr_array
 
 from ..errors import InputError, check_array, check_choice
 from ..sample import Sample
-from .assembly import Edges, Origin, alive_nodes, covariance
+from .assembly import Edges, Origin, alive_nodes, constant_nodes, covariance
 from .moments import Moments, moments_of, paired_with_each
 from .nodes import Skeleton
 
@@ -61,7 +64,7 @@ def derivative_of(geometry: EmergentGeometry, change: Any) -> GeometryDerivative
     """Derivative of a geometry as the weights of its data change."""
     origin, moments, sample = _source(geometry)
     change = check_array("change", change, shape=(sample.n,))
-    moved = moments_of(origin.skeleton, origin.data(sample), change / sample.weights)
+    moved = moments_of(origin.skeleton, origin.data(sample), change / sample.weights, moments.mean)
     alive = alive_nodes(moments)
     edges = Edges(origin.skeleton, alive, moments)
     kept = np.ix_(alive, alive)
@@ -69,9 +72,7 @@ def derivative_of(geometry: EmergentGeometry, change: Any) -> GeometryDerivative
     root, relative = np.sqrt(geometry.flow), flow / geometry.flow
     pulled = 0.5 * (relative[:, None] + relative[None, :])
     spread = covariance(moments)
-    mixed = np.outer(moments.mean, moved.mean)
-    spreads = moved.second - mixed - mixed.T
-    constant = (np.diag(spread) == 0) & (np.diag(moved.second) == 0)
+    constant, spreads = constant_nodes(moments), moved.covariance.copy()
     spreads[constant], spreads[:, constant] = 0.0, 0.0
     time = np.zeros(len(geometry.time))
     for number, part in enumerate(origin.skeleton.layers):
@@ -109,7 +110,7 @@ def influence_of(geometry: EmergentGeometry, quantity: str | Callable[[Any], Any
             rows = [_memory_gradient(geometry, name, moments, alive)]
             shape = ()
     data = origin.data(sample)
-    found = np.stack([paired_with_each(origin.skeleton, data, row) for row in rows])
+    found = np.stack([paired_with_each(origin.skeleton, data, row, moments.mean) for row in rows])
     found -= (found @ sample.weights)[:, None]
     return found.reshape(*shape, sample.n)
 
@@ -171,10 +172,11 @@ def _time_gradients(skeleton: Skeleton, moments: Moments) -> list[Moments]:
         found, block = _zeros(moments), (part.nodes, part.nodes)
         moved = np.sum(moments.sensitivity[block] * spread[block])
         if moved > 0:
-            to_spread = moments.sensitivity[block] / (2 * moved)
             found["sensitivity"][block] = spread[block] / (2 * moved)
-            found["second"][block] = to_spread
-            found["mean"][part.nodes] = -2 * to_spread @ moments.mean[part.nodes]
+            found["covariance"][block] = moments.sensitivity[block] / (2 * moved)
+            constant = constant_nodes(moments)[part.nodes]
+            found["covariance"][block][constant] = 0.0
+            found["covariance"][block][:, constant] = 0.0
         rows.append(Moments(**found))
     return rows
 
@@ -182,12 +184,12 @@ def _time_gradients(skeleton: Skeleton, moments: Moments) -> list[Moments]:
 class _Traced:
     """Arrays of a geometry as functions of its moments, in ``autograd.numpy``."""
 
-    def __init__(self, base: dict[str, Any], blocks: list[Any]) -> None:
-        self.gate_fisher, self.flow = base["gate_fisher"], base["flow"]
+    def __init__(self, base: dict[str, Any], skeleton: Skeleton, alive: np.ndarray) -> None:
+        kept = np.ix_(alive, alive)
+        self.gate_fisher, self.flow = base["gate_fisher"][kept], base["flow"][alive]
         self.conductance, self.edge_fisher = base["conductance"], base["edge_fisher"]
-        self.sensitivity = base["sensitivity"]
-        self.activation = base["second"] - anp.outer(base["mean"], base["mean"])
-        self._blocks = blocks
+        self.sensitivity, self.activation = base["sensitivity"][kept], base["covariance"][kept]
+        self._base, self._skeleton = base, skeleton
 
     @cached_property
     def normalised(self) -> Any:
@@ -201,8 +203,11 @@ class _Traced:
 
     @cached_property
     def time(self) -> Any:
-        moved = self.sensitivity * self.activation
-        return anp.array([0.5 * anp.log(anp.sum(moved[block])) for block in self._blocks])
+        moved, times = self._base["sensitivity"] * self._base["covariance"], []
+        for part in self._skeleton.layers:
+            total = anp.sum(moved[part.nodes, part.nodes])
+            times.append(0.5 * anp.log(total) if total > 0 else -np.inf)
+        return anp.array(times)
 
 
 def _gradients(
@@ -214,28 +219,36 @@ def _gradients(
     quantity: Callable[[Any], Any],
 ) -> tuple[list[Moments], tuple[int, ...]]:
     """Gradients of all numbers of a function by autograd, and the shape they have."""
-    kept = np.ix_(alive, alive)
+    constant = constant_nodes(moments)
     base = {
-        "gate_fisher": geometry.gate_fisher,
-        "flow": geometry.flow,
+        "gate_fisher": moments.gate_fisher,
+        "flow": moments.flow,
         "conductance": geometry.conductance.data,
         "edge_fisher": geometry.edge_fisher.data,
-        "sensitivity": geometry.sensitivity,
-        "mean": moments.mean[alive],
-        "second": moments.second[kept],
+        "sensitivity": moments.sensitivity,
+        "covariance": covariance(moments),
     }
-    blocks = [np.ix_(*[np.flatnonzero(geometry.layer == k)] * 2) for k in range(len(geometry.time))]
     shape: tuple[int, ...] = ()
 
     def flat(base: dict[str, Any]) -> Any:
         nonlocal shape
-        value = quantity(_Traced(base, blocks))
-        shape = anp.shape(value)
-        return anp.ravel(anp.array(value))
+        value = quantity(_Traced(base, skeleton, alive))
+        found = np.asarray(getvalue(value) if isbox(value) else value)
+        if found.dtype.kind not in "fiu" or not found.size or isinstance(value, list):
+            raise InputError(
+                f"quantity: must return a number or an array computed from the geometry's arrays "
+                f"in autograd.numpy, got {value!r:.60}"
+            )
+        shape = found.shape
+        return anp.ravel(value) if shape else anp.reshape(value, (1,))
 
     try:
-        pull, value = autograd.make_vjp(flat)(base)
-    except (TypeError, ValueError, AttributeError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what does not depend on the data
+            pull, value = autograd.make_vjp(flat)(base)
+    except (TypeError, ValueError, AttributeError, IndexError) as error:
+        if isinstance(error, InputError):
+            raise
         raise InputError(
             f"quantity: autograd cannot run the function ({error}); write it in autograd.numpy, "
             "from the arrays of a geometry to a number or an array"
@@ -245,10 +258,9 @@ def _gradients(
         pulled, found = pull(unit), _zeros(moments)
         if not all(np.isfinite(part).all() for part in pulled.values()):
             raise InputError("quantity: has no finite derivative here")
-        for name in ("gate_fisher", "sensitivity", "second"):
-            found[name][kept] = pulled[name]
-        for name in ("flow", "mean"):
-            found[name][alive] = pulled[name]
+        pulled["covariance"][constant], pulled["covariance"][:, constant] = 0.0, 0.0
+        for name in ("gate_fisher", "flow", "sensitivity", "covariance"):
+            found[name] = pulled[name]
         for name in ("conductance", "edge_fisher"):
             found[name] = edges.spread(pulled[name], getattr(moments, name))
         rows.append(Moments(**found))

@@ -1,4 +1,4 @@
-r"""Means over the data that the emergent geometry is made of, all linear in the data's weights.
+r"""Means over the data that the emergent geometry is made of, but for one linear in their weights.
 
 With R the likelihood's score rows (RᵀR = F) and h_i the output of node i,
 
@@ -39,8 +39,9 @@ class Moments:
         :math:`E[(∂z/∂h_i)^\top F\,∂z/∂h_j]`.
     mean : ndarray, shape (N,)
         :math:`E h_i`.
-    second : ndarray, shape (N, N)
-        :math:`E h_ih_j`.
+    covariance : ndarray, shape (N, N)
+        :math:`E(h_i - Eh_i)(h_j - Eh_j)`, which alone is not linear in the weights; kept as it
+        stands, as the difference of :math:`Eh_ih_j` and :math:`Eh_iEh_j` has few digits.
     derivative : tuple of ndarray
         By edge sets: mean derivatives of layers that have no weights, else empty.
     """
@@ -51,7 +52,7 @@ class Moments:
     edge_fisher: tuple[np.ndarray, ...]
     sensitivity: np.ndarray
     mean: np.ndarray
-    second: np.ndarray
+    covariance: np.ndarray
     derivative: tuple[np.ndarray, ...]
 
     def mix(self, other: Moments, share: float) -> Moments:
@@ -62,8 +63,10 @@ class Moments:
                 return tuple(mixed(x, y) for x, y in zip(a, b))
             return (1 - share) * a + share * b
 
-        names = self.__dataclass_fields__
-        return Moments(*(mixed(getattr(self, name), getattr(other, name)) for name in names))
+        found = {name: mixed(value, getattr(other, name)) for name, value in vars(self).items()}
+        apart = other.mean - self.mean
+        found["covariance"] += share * (1 - share) * np.outer(apart, apart)
+        return Moments(**found)
 
 
 class _Chunk:
@@ -115,18 +118,24 @@ class _Chunk:
         return source, signal, np.abs(self.matrices[edges.step])
 
 
-def moments_of(skeleton: Skeleton, data: FisherData, ratio: np.ndarray | None = None) -> Moments:
+def moments_of(
+    skeleton: Skeleton,
+    data: FisherData,
+    ratio: np.ndarray | None = None,
+    centre: np.ndarray | None = None,
+) -> Moments:
     """The moments of a network on data, chunk by chunk: memory does not grow with their number.
 
-    With `ratio` (n,) the weight of every datum is multiplied by its own, of any sign.
+    With `ratio` (n,) the weight of every datum is multiplied by its own, of any sign, and the
+    covariance is about `centre` (N,): derivatives as weights change, at the mean they had.
     """
-    count = skeleton.n_nodes
+    count, total = skeleton.n_nodes, 0.0
     ratio = np.ones(data.n) if ratio is None else ratio
     gate_fisher, flow, mean = np.zeros((count, count)), np.zeros(count), np.zeros(count)
     conductance: list[Any] = [0.0] * len(skeleton.edges)
     edge_fisher = conductance.copy()
     derivative = [_room_for_derivative(skeleton, edges) for edges in skeleton.edges]
-    sensitivity, second = np.zeros((count, count)), np.zeros((count, count))
+    sensitivity, covariance = np.zeros((count, count)), np.zeros((count, count))
     for part, index in data.chunks():
         chunk, times = _Chunk(skeleton, data, index), ratio[part]
         root = chunk.root * times  # the covectors hold the other root
@@ -134,9 +143,18 @@ def moments_of(skeleton: Skeleton, data: FisherData, ratio: np.ndarray | None = 
         flow += root @ np.linalg.norm(gates, axis=1)
         _add_products(gate_fisher, gates, times)
         _add_products(sensitivity, backs, times)
-        h *= chunk.root[:, None]
-        mean += root @ h
-        _add_products(second, h[:, None, :], times)
+        weights = chunk.root * root
+        about = centre
+        if about is None:  # means and covariances of parts join to those of all (Chan et al. 1983)
+            part_total = weights.sum()
+            about = weights @ h / part_total
+            apart, share = about - mean, part_total / (total + part_total)
+            covariance += total * share * np.outer(apart, apart)
+            mean += share * apart
+            total += part_total
+        else:
+            mean += weights @ h
+        _add_products(covariance, ((h - about) * chunk.root[:, None])[:, None, :], times)
         for number, edges in enumerate(skeleton.edges):
             source, signal, size = chunk.strengths(edges)
             weighed, squares = source * root[:, None], source**2 * times[:, None]
@@ -146,7 +164,6 @@ def moments_of(skeleton: Skeleton, data: FisherData, ratio: np.ndarray | None = 
                 first, square = signal.T @ weighed, (signal**2).T @ squares
             else:
                 first, square = _each(signal, size, weighed), _each(signal**2, size**2, squares)
-                weights = root * chunk.root
                 derivative[number] += np.tensordot(weights, chunk.matrices[edges.step], 1)
                 size = np.ones(())
             conductance[number] = conductance[number] + size * first
@@ -158,7 +175,7 @@ def moments_of(skeleton: Skeleton, data: FisherData, ratio: np.ndarray | None = 
         tuple(edge_fisher),
         sensitivity,
         mean,
-        second,
+        covariance,
         tuple(derivative),
     )
 
@@ -183,8 +200,10 @@ def _add_products(total: np.ndarray, rows: np.ndarray, times: np.ndarray) -> Non
         total += flat.T @ (rows * times[:, None, None]).reshape(flat.shape)
 
 
-def paired_with_each(skeleton: Skeleton, data: FisherData, covector: Moments) -> np.ndarray:
-    """The moments of every datum alone, paired with a covector on moments: (n,).
+def paired_with_each(
+    skeleton: Skeleton, data: FisherData, covector: Moments, mean: np.ndarray
+) -> np.ndarray:
+    """The moments of every datum alone, about a mean, paired with a covector on moments: (n,).
 
     What a covector is the gradient of, this is its derivative in the weights of the data.
     """
@@ -210,7 +229,7 @@ def paired_with_each(skeleton: Skeleton, data: FisherData, covector: Moments) ->
                 once += np.sum(signal * source * size * to_first, axis=1)
                 paired += np.sum((signal * source * size) ** 2 * to_square, axis=1)
         paired = paired / chunk.root**2 + once / chunk.root
-        found[part] = paired + h @ covector.mean + _forms(h[:, None, :], covector.second)
+        found[part] = paired + _forms((h - mean)[:, None, :], covector.covariance)
     return found
 
 

@@ -50,12 +50,7 @@ class Relation(ABC):
 
     def distances(self, geometry: EmergentGeometry) -> np.ndarray:
         """Lengths closed under shortest paths, (N, N)."""
-        lengths = self.lengths(geometry)
-        if lengths.shape != (geometry.n_nodes,) * 2 or not (lengths >= 0).all():
-            raise InputError(
-                f"relation: {self!r} must give lengths of at least zero, one for each pair of "
-                f"{geometry.n_nodes} nodes"
-            )
+        lengths = checked_lengths(self, geometry)
         # scipy takes lengths of zero, unmasked even those below 1e-8, for missing edges; but copies
         # of a node are at zero distance
         lengths = np.maximum(lengths, LEAST_LENGTH, order="C")  # scipy misreads any other order
@@ -71,6 +66,27 @@ def relation_or_default(relation: Relation | None) -> Relation:
     if not isinstance(relation, Relation):
         raise InputError(f"relation: expected one such as gn.CausalLength(), got {relation!r}")
     return relation
+
+
+def checked_lengths(relation: Relation | None, geometry: EmergentGeometry) -> np.ndarray:
+    """Lengths of a relation, the default one if None, that are lengths."""
+    relation = relation_or_default(relation)
+    lengths = np.asarray(relation.lengths(geometry))
+    fault = ""
+    if lengths.dtype.kind not in "fiu" or lengths.shape != (geometry.n_nodes,) * 2:
+        fault = f"got {lengths.dtype} of shape {lengths.shape}"
+    elif not (lengths >= 0).all():
+        fault = "some are below zero or NaN"
+    elif not np.allclose(lengths, lengths.T, rtol=1e-9, atol=0):
+        fault = "they are not symmetric"
+    elif np.diag(lengths).any():
+        fault = "some are not zero on the diagonal"
+    if fault:
+        raise InputError(
+            f"relation: {relation!r} must give symmetric lengths of at least zero, one for each "
+            f"pair of {geometry.n_nodes} nodes; {fault}"
+        )
+    return lengths.astype(float)
 
 
 def cosines(gram: np.ndarray) -> np.ndarray:
@@ -97,7 +113,10 @@ class CausalLength(Relation):
     :math:`ρ_{ij}` is the correlation of their outputs over the data, as what both hear makes them
     alike: their common past. :math:`\cosβ_{ij} = E\langle S∂z/∂h_i, S∂z/∂h_j\rangle / \sqrt{…}`
     is the cosine of their sensitivities, as what both say goes the same ways to the prediction:
-    their common future. Nodes with neither are far apart; a copy has both.
+    their common future. Nodes with neither are far apart; a copy has both. Outputs that never
+    change hear the same, nothing; a single output, and all that leads to it by one linear map, has
+    one future, so that there distances are at most log 2. For groups of nodes the cosines are
+    :math:`(P_{AB}/\sqrt{P_{AA}P_{BB}})^{1/2}`, :math:`P_{AB} = \sum_{i∈A,j∈B}m_im_jρ_{ij}^2`.
 
     Of the relations here it recovers planted geometries best, rings and tori, as neither the past
     nor the future of a node alone tells where it is.
@@ -105,8 +124,8 @@ class CausalLength(Relation):
 
     def lengths(self, geometry: EmergentGeometry) -> np.ndarray:
         """Logarithms of the mean of both cosines."""
-        past, future = cosines(geometry.activation), cosines(geometry.sensitivity)
-        return _log_length(0.5 * (np.abs(past) + np.abs(future)))
+        past, future = np.sqrt(cosines(geometry.past)), np.sqrt(cosines(geometry.future))
+        return _log_length(0.5 * (past + future))
 
 
 @dataclass(frozen=True)
@@ -132,7 +151,7 @@ class ActivationInformation(Relation):
 
     def lengths(self, geometry: EmergentGeometry) -> np.ndarray:
         """Logarithms of correlations; a node that never changes tells nothing."""
-        return _log_length(cosines(geometry.activation))
+        return _log_length(np.sqrt(cosines(geometry.past)))
 
 
 @dataclass(frozen=True)
@@ -191,9 +210,13 @@ def effective_resistance(conductance: csr_array) -> np.ndarray:
         nodes = np.flatnonzero(part == number)
         block = matrix[np.ix_(nodes, nodes)]
         laplacian = np.diag(block.sum(axis=1)) - block
-        # grounding the mean makes it invertible, and leaves differences as they are
-        scale = np.trace(laplacian) / len(nodes) or 1.0
-        inverse = np.linalg.inv(laplacian + scale / len(nodes))
+        # scaled to a unit diagonal, as conductances span decades; grounding the kernel makes it
+        # invertible, and leaves differences as they are
+        root = np.sqrt(np.diag(laplacian))
+        root[root == 0] = 1.0
+        kernel = root / np.linalg.norm(root)
+        scaled = laplacian / np.outer(root, root) + np.outer(kernel, kernel)
+        inverse = np.linalg.inv(scaled) / np.outer(root, root)
         diagonal = np.diag(inverse)
         resistance = diagonal[:, None] + diagonal[None, :] - 2 * inverse
         np.fill_diagonal(resistance, 0.0)

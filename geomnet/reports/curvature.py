@@ -16,12 +16,12 @@ from .node_colours import curvature_in_words
 __all__ = ["curvature_of", "draw_curvature", "put_curvature"]
 
 KINDS = {
-    "ollivier": lambda graph: ollivier(graph),
-    "ollivier_average": lambda graph: ollivier(graph, mode="average"),
-    "ollivier_bound": lambda graph: ollivier(graph, mode="bound"),
-    "forman": lambda graph: forman(graph),
-    "forman_augmented": lambda graph: forman(graph, method="augmented"),
-    "resistance": lambda graph: resistance_curvature(graph).edges,
+    "ollivier": lambda geometry: ollivier(geometry),
+    "ollivier_average": lambda geometry: ollivier(geometry, mode="average"),
+    "ollivier_bound": lambda geometry: ollivier(geometry, mode="bound"),
+    "forman": lambda geometry: forman(geometry),
+    "forman_augmented": lambda geometry: forman(geometry, method="augmented"),
+    "resistance": lambda geometry: resistance_curvature(geometry).edges,
 }
 NEXT, OVER, DARK = "#4477aa", "#ee6677", "#222222"
 MOST_DOTS = 300
@@ -33,13 +33,13 @@ SPREAD = 0.3
 
 
 def curvature_of(geometry: EmergentGeometry, kind: str) -> np.ndarray:
-    """Curvature of every edge: the one in ``geometry.curvatures``, else computed."""
+    """Curvature of every edge: the one in ``geometry.curvatures``, else computed and kept."""
     if kind in geometry.curvatures:
         return geometry.curvatures[kind]
     if kind not in KINDS:
         known = ", ".join(dict.fromkeys([*KINDS, *geometry.curvatures]))
         raise InputError(f"kind: unknown {kind!r}; choose from {known}")
-    return KINDS[kind](geometry.weighted_graph())
+    return KINDS[kind](geometry)
 
 
 def draw_curvature(geometry: EmergentGeometry, kind: str = "ollivier_average") -> Figure:
@@ -54,8 +54,8 @@ def draw_curvature(geometry: EmergentGeometry, kind: str = "ollivier_average") -
     geometry : EmergentGeometry
     kind : str
         "ollivier", "ollivier_average", "ollivier_bound", "forman", "forman_augmented",
-        "resistance", of the default relation's lengths; or another name in
-        ``geometry.curvatures``. Computed where it is not there.
+        "resistance", or another name in ``geometry.curvatures``. Computed, and kept there, where
+        it is not there.
 
     Returns
     -------
