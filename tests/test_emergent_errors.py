@@ -1,5 +1,8 @@
 """Emergent geometry: what is refused, and what is only said."""
 
+import json
+
+import networkx as nx
 import numpy as np
 import pytest
 from graph_cases import FIELDS, NETWORKS, SAMPLE, SOFTMAX, geometry_of
@@ -79,7 +82,7 @@ def test_bad_input(tmp_path):
             geometry.coarse_grain(partition)
     with pytest.raises(InputError, match=r"^form: unknown 'gml'"):
         write_graph(geometry.to_networkx(), tmp_path / "graph.gml")
-    with pytest.raises(InputError, match=r"^network: the nodes of a function are not known"):
+    with pytest.raises(InputError, match=r"^network: expected a gn.FeedForward .* got function"):
         EmergentGeometry.from_network(
             lambda t, x: x @ t.reshape(4, 3), np.ones(12), SAMPLE, SOFTMAX
         )
@@ -151,3 +154,16 @@ def test_only_geometries_of_one_network_mix():
     for share in (-0.1, 1.1, np.nan):
         with pytest.raises(InputError, match=r"^share: "):
             geometry.mix(geometry, share)
+
+
+def test_a_geometry_is_written_as_its_graph(tmp_path):
+    geometry = geometry_of(NETWORKS["tanh"])
+    write_graph(geometry, tmp_path / "a.json")
+    write_graph(geometry.to_networkx(), tmp_path / "b.json")
+    assert (tmp_path / "a.json").read_text() == (tmp_path / "b.json").read_text()
+    with pytest.raises(InputError, match=r"^graph: expected a networkx graph or an Emergent"):
+        write_graph(np.eye(3), tmp_path / "c.json")
+    numbered = nx.Graph([(np.int64(0), np.int64(1), {"weight": np.float32(2.0)})])
+    write_graph(numbered, tmp_path / "d.json")
+    read = nx.node_link_graph(json.loads((tmp_path / "d.json").read_text()), edges="edges")
+    assert list(read.edges(data="weight")) == [(0, 1, 2.0)]

@@ -202,12 +202,12 @@ class FisherData:
 def _mismatch(model: Model, likelihood: Likelihood, owed: int, given: int) -> str:
     """What to do where the network's output is not what the likelihood takes."""
     fitting = {
-        "Categorical": f"gn.Categorical({given})",
+        "Categorical": f"gn.Categorical({given})" if given > 1 else "gn.Bernoulli()",
         "Bernoulli": f"gn.Bernoulli({given})",
         "Gaussian": f"gn.Gaussian(sigma, {given})",
     }.get(type(likelihood).__name__, "a likelihood of as many")
     hint = f"take {fitting}, or give what is between them as readout=gn.Readout(weight, bias)"
-    if given == 1 and owed == 2:
+    if given == 1 and type(likelihood).__name__ == "Categorical":
         hint = "a network with one logit for two classes goes with gn.Bernoulli()"
     elif given == model.dim:  # states, as those of gn.Network
         hint = "give the readout between them, readout=fit.readout of a trained network"

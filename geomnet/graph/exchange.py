@@ -95,7 +95,14 @@ def to_weighted_graph(
     return WeightedGraph(geometry.n_nodes, geometry.edges, lengths)
 
 
-def write_graph(graph: nx.DiGraph, path: Any, form: str | None = None) -> None:
+def _plain(value: Any) -> Any:
+    """NumPy's numbers as Python's, for JSON."""
+    if isinstance(value, (np.generic, np.ndarray)):
+        return value.tolist()
+    raise TypeError(f"graph: JSON has no {type(value).__name__}")
+
+
+def write_graph(graph: Any, path: Any, form: str | None = None) -> None:
     """Write a graph as GraphML or JSON (node-link), whole or not at all.
 
     ``networkx.read_graphml(path, node_type=int)`` and
@@ -105,15 +112,22 @@ def write_graph(graph: nx.DiGraph, path: Any, form: str | None = None) -> None:
 
     Parameters
     ----------
-    graph : networkx.DiGraph
+    graph : networkx.Graph or EmergentGeometry
+        A geometry as its ``to_networkx()`` has it.
     path : path-like
     form : {"graphml", "json"}, optional
         By the path's ending if not given.
     """
+    if hasattr(graph, "to_networkx"):
+        graph = graph.to_networkx()
+    if not isinstance(graph, nx.Graph):
+        raise InputError(
+            f"graph: expected a networkx graph or an EmergentGeometry, got {type(graph).__name__}"
+        )
     path = Path(path)
     form = check_choice("form", form or path.suffix.lstrip(".").lower(), ("graphml", "json"))
     if form == "json":
-        text = json.dumps(nx.node_link_data(graph, edges="edges"))
+        text = json.dumps(nx.node_link_data(graph, edges="edges"), default=_plain)
     else:
         text = "\n".join(nx.generate_graphml(graph))
 

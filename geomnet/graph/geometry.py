@@ -15,6 +15,7 @@ from scipy.sparse import csr_array
 from ..errors import InputError, check_integer, check_positive
 from ..fisher import FisherInformation
 from ..likelihoods import Likelihood
+from ..networks import FeedForward, Network
 from ..sample import Sample
 from . import memory
 from .assembly import Edges, Origin, alive_nodes, common, covariance, emergent_time
@@ -143,6 +144,12 @@ class EmergentGeometry:
         InputError
             Where the nodes are not known, or all of them are dead.
         """
+        if not isinstance(network, (FeedForward, Network)):
+            raise InputError(
+                "network: expected a gn.FeedForward or a gn.Network, got "
+                f"{type(network).__name__}; gn.FeedForward.from_sklearn and from_torch read others, "
+                "and the nodes of a function are not known"
+            )
         fisher = FisherInformation(
             network, theta, sample, likelihood, readout, memory_limit=memory_limit
         )

@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 
 __all__ = ["GeometryDerivative", "derivative_of", "influence_of"]
 
+ARRAYS = (
+    "gate_fisher", "flow", "conductance", "edge_fisher", "normalised", "cosine", "activation",
+    "sensitivity", "time",
+)  # fmt: skip
 NAMES = ("capacity", "robustness", "efficiency", "time")
 SIMPLE = 1e-8
 """Least gap, relative, between the two largest eigenvalues for the first to have a derivative."""
@@ -191,6 +195,9 @@ class _Traced:
         self.sensitivity, self.activation = base["sensitivity"][kept], base["covariance"][kept]
         self._base, self._skeleton = base, skeleton
 
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(f"has no {name!r}, but {', '.join(ARRAYS)}")
+
     @cached_property
     def normalised(self) -> Any:
         root = anp.sqrt(self.flow)
@@ -251,7 +258,7 @@ def _gradients(
             raise
         raise InputError(
             f"quantity: autograd cannot run the function ({error}); write it in autograd.numpy, "
-            "from the arrays of a geometry to a number or an array"
+            f"from the geometry's {', '.join(ARRAYS)} to a number or an array"
         ) from error
     rows = []
     for unit in np.eye(len(value)):

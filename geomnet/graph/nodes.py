@@ -115,7 +115,7 @@ def skeleton_of(model: Model) -> Skeleton:
         return _skeleton_of_states(model)
     if not isinstance(model, ProgramModel):
         raise InputError(
-            "network: the nodes of a function are not known; the geometry needs the layers of a "
+            "network: the nodes of a function are not known; they need the layers of a "
             "gn.FeedForward or a gn.Network"
         )
     program = model.program

@@ -134,6 +134,12 @@ class FeedForward:
                 )
             parts.append(matrix.reshape(-1))
             if offset is not None:
+                if np.shape(offset) == matrix.shape[1:] != matrix.shape[:1]:
+                    raise InputError(
+                        f"weights[{index}]: has shape {matrix.shape} beside a bias of "
+                        f"{len(offset)}; shapes are (out, in), so transpose matrices of (in, out), "
+                        "as scikit-learn and Keras store them"
+                    )
                 parts.append(check_array(f"biases[{index}]", offset, shape=(len(matrix),)))
         widths = (matrices[0].shape[1], *(len(m) for m in matrices))
         has_bias = tuple(offset is not None for offset in offsets)
@@ -146,7 +152,8 @@ class FeedForward:
 
         Outputs are logits (the classifier's softmax or logistic function is the likelihood's) or
         means. A classifier of two classes has one logit, for ``gn.Bernoulli()``; of more,
-        ``gn.Categorical(len(model.classes_))``; a regressor goes with ``gn.Gaussian(sigma, dim)``.
+        ``gn.Categorical(len(model.classes_))``; one of k labels at once (multilabel) goes with
+        ``gn.Bernoulli(k)``, and a regressor with ``gn.Gaussian(sigma, dim)``.
 
         Examples
         --------
