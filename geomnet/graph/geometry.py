@@ -146,9 +146,9 @@ class EmergentGeometry:
         """
         if not isinstance(network, (FeedForward, Network)):
             raise InputError(
-                "network: expected a gn.FeedForward or a gn.Network, got "
-                f"{type(network).__name__}; gn.FeedForward.from_sklearn and from_torch read others, "
-                "and the nodes of a function are not known"
+                f"network: expected a gn.FeedForward or a gn.Network, got {type(network).__name__}"
+                "; gn.FeedForward.from_sklearn and from_torch read others, and the nodes of a "
+                "function are not known"
             )
         fisher = FisherInformation(
             network, theta, sample, likelihood, readout, memory_limit=memory_limit
