@@ -94,8 +94,9 @@ def draw(rows: list[dict[str, Any]], slopes: dict[str, float]) -> None:
         times.loglog(nodes, values, "o-", ms=4, color=colour, label=f"{name} ({slopes[key]:.1f})")
     times.set_ylabel("seconds, one thread")
     times.legend(fontsize=8, title="(slope from 500 nodes)", title_fontsize=8)
-    memory.loglog(nodes, [row["peak MB"] for row in rows], "o-", ms=4, color="#222222")
+    memory.semilogx(nodes, [row["peak MB"] for row in rows], "o-", ms=4, color="#222222")
     memory.set_ylabel("peak memory of the process, MB")
+    memory.set_ylim(0)
     for axis in (times, memory):
         axis.set_xlabel("nodes")
         axis.set_xticks(nodes, map(str, nodes), minor=False)
