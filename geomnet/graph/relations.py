@@ -17,6 +17,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components, floyd_warshall
 
 from ..errors import InputError
+from .curvature.effective_conductance import effective_conductances
 
 if TYPE_CHECKING:
     from .geometry import EmergentGeometry
@@ -196,6 +197,9 @@ class FlowResistance(Relation):
 def effective_resistance(conductance: csr_array) -> np.ndarray:
     r"""Effective resistances :math:`R_{ij} = L^+_{ii} + L^+_{jj} - 2L^+_{ij}`, (N, N).
 
+    Computed without these differences, by elimination that only adds: each keeps its digits,
+    however many decades conductances span.
+
     Parameters
     ----------
     conductance : csr_array, shape (N, N)
@@ -207,18 +211,6 @@ def effective_resistance(conductance: csr_array) -> np.ndarray:
     count, part = connected_components(csr_array(matrix), directed=False)
     found = np.full(matrix.shape, np.inf)
     for number in range(count):
-        nodes = np.flatnonzero(part == number)
-        block = matrix[np.ix_(nodes, nodes)]
-        laplacian = np.diag(block.sum(axis=1)) - block
-        # scaled to a unit diagonal, as conductances span decades; grounding the kernel makes it
-        # invertible, and leaves differences as they are
-        root = np.sqrt(np.diag(laplacian))
-        root[root == 0] = 1.0
-        kernel = root / np.linalg.norm(root)
-        scaled = laplacian / np.outer(root, root) + np.outer(kernel, kernel)
-        inverse = np.linalg.inv(scaled) / np.outer(root, root)
-        diagonal = np.diag(inverse)
-        resistance = diagonal[:, None] + diagonal[None, :] - 2 * inverse
-        np.fill_diagonal(resistance, 0.0)
-        found[np.ix_(nodes, nodes)] = np.maximum(resistance, 0.0)
+        own = np.ix_(*[np.flatnonzero(part == number)] * 2)
+        found[own] = 1 / effective_conductances(matrix[own])
     return found
