@@ -1,5 +1,7 @@
 """Forman curvature, and graphs as arrays: sums edge by edge, closed forms, what is refused."""
 
+from fractions import Fraction
+
 import curvature_oracles as oracles
 import networkx as nx
 import numpy as np
@@ -102,24 +104,54 @@ def test_an_attribute_that_no_edge_has():
     assert forman(graph) == forman(graph, weight=None) == {(0, 1): 1.0, (1, 2): 1.0}
     with pytest.raises(InputError, match="no edge has an attribute 'lenght'"):
         forman(graph, weight="lenght")
-    with pytest.raises(InputError, match="no node has an attribute 'size'"):
-        forman(graph, node_weight="size")
+    with pytest.raises(InputError, match=r"^node_weight: no node has an attribute 'mass'") as error:
+        forman(graph, node_weight="mass")
+    assert "length" not in str(error.value)
+
+
+def test_other_attributes_are_read_by_name_alone():
+    graph = nx.path_graph(3)
+    nx.set_edge_attributes(graph, {(0, 1): 1.0, (1, 2): 4.0}, "distance")
+    assert forman(graph) == forman(graph, weight=None) != forman(graph, weight="distance")
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [(None, "1 of 3 nodes have no attribute 'mass', first 1"),
+     (np.nan, "1 of 3 nodes have no finite number for 'mass', first nan at 1"),
+     ("heavy", "1 of 3 nodes have no finite number for 'mass', first 'heavy' at 1"),
+     (-2.0, "1 of 3 are not above zero, first -2 at 1; give positive weights")],
+)  # fmt: skip
+def test_weights_of_nodes_that_are_none(value, message):
+    graph = nx.path_graph(3)
+    nx.set_node_attributes(graph, {0: 1.0, 1: value, 2: 2.0}, "mass")
+    with pytest.raises(InputError, match=f"^node_weight: {message}") as error:
+        forman(graph, node_weight="mass")
+    assert "length" not in str(error.value)
+    assert "edge" not in str(error.value)
 
 
 @each_curvature
 def test_an_attribute_that_some_edges_have(curvature):
     graph = nx.path_graph(3)
     graph.edges[0, 1]["weight"] = 2.0
-    with pytest.raises(InputError, match="1 of 2 edges have no attribute 'weight'"):
+    with pytest.raises(
+        InputError, match=r"1 of 2 edges have no attribute 'weight', first \(1, 2\); set it"
+    ):
         curvature(graph)
 
 
 @each_curvature
-@pytest.mark.parametrize("value", [0.0, -1.0, np.nan, np.inf, "far"])
+@pytest.mark.parametrize(
+    "value", [0.0, -1.0, np.nan, np.inf, "far", "2.5", Fraction(1, 2), 1j, [1.0], [1.0, 2.0]]
+)
 def test_weights_are_positive_numbers(curvature, value):
-    graph = nx.path_graph(3)
-    nx.set_edge_attributes(graph, {(0, 1): 1.0, (1, 2): value}, "weight")
-    with pytest.raises(InputError, match=r"weight"):
+    graph = nx.path_graph(4)
+    nx.set_edge_attributes(graph, {(0, 1): 1.0, (1, 2): value, (2, 3): 1}, "weight")
+    with pytest.raises(InputError, match=r"^weight: 1 of 3 .* at \(1, 2\); "):
+        curvature(graph)
+    nx.set_edge_attributes(graph, value, "weight")
+    with pytest.raises(InputError, match=r"^weight: 3 of 3 .* at \(0, 1\); "):
         curvature(graph)
 
 
@@ -129,8 +161,11 @@ def test_loops_and_parallel_edges(curvature):
     looped.add_edge(1, 1)
     with pytest.raises(InputError, match="1 edges are loops, first at 1"):
         curvature(looped)
-    with pytest.raises(InputError, match="parallel edges"):
-        curvature(nx.MultiGraph([(0, 1), (0, 1)]))
+    for edges in ([(0, 1), (0, 1)], [(0, 1), (1, 2)]):
+        with pytest.raises(InputError, match=r"a MultiGraph may have parallel .*nx\.Graph\("):
+            curvature(nx.MultiGraph(edges))
+        with pytest.raises(InputError, match=r"a MultiDiGraph may have .*nx\.DiGraph\("):
+            curvature(nx.MultiDiGraph(edges))
 
 
 @each_curvature
@@ -147,6 +182,14 @@ def test_no_graph(curvature):
 def test_unusable_edges(edges, message):
     with pytest.raises(InputError, match=message):
         WeightedGraph(3, edges)
+
+
+def test_arrays_say_what_they_are():
+    arrays = WeightedGraph.from_networkx(nx.karate_club_graph())
+    assert repr(arrays) == "WeightedGraph(nodes=34, edges=78)"
+    assert repr(WeightedGraph(2, [(0, 1)], directed=True)) == (
+        "WeightedGraph(nodes=2, edges=1, directed=True)"
+    )
 
 
 def test_means_at_nodes():

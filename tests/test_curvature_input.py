@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import geomnet as gn
-from geomnet.errors import InputError
+from geomnet.errors import ConvergenceError, InputError
 from geomnet.graph import EmergentGeometry
 from geomnet.graph.curvature import (
     WeightedGraph,
@@ -71,9 +71,49 @@ def test_geometries_answer_with_arrays_and_keep_them(make, name, weight):
     geometry = make()
     found = KEPT[name](geometry, weight=weight)
     assert np.array_equal(found, KEPT[name](geometry.weighted_graph(weight)))
-    assert list(geometry.curvatures) == [name]
-    assert geometry.curvatures[name] is found
+    kept = name if weight == "length" else f"{name}_conductance"
+    assert list(geometry.curvatures) == [kept]
+    assert geometry.curvatures[kept] is found
     assert found.shape == (len(geometry.edges),)
+
+
+@pytest.mark.parametrize("given", [{"alpha": 0.9}, {"base": 2.0}, {"exp_power": 1.0}])
+@pytest.mark.parametrize("mode", ["exact", "average", "bound", "upper"])
+def test_only_the_usual_distributions_are_kept(mode, given):
+    geometry = StandIn()
+    usual = ollivier(geometry, mode, n_jobs=1)
+    kept = dict(geometry.curvatures)
+    other = ollivier(geometry, mode, **given)
+    if mode == "average" and "alpha" not in given:  # it has neither base nor power
+        assert np.array_equal(other, usual)
+    else:
+        assert not np.allclose(other, usual)
+    assert list(geometry.curvatures) == list(kept)
+    for name, values in kept.items():
+        assert np.array_equal(geometry.curvatures[name], values)
+    empty = StandIn()
+    ollivier(empty, mode, alpha=0.9)
+    assert empty.curvatures == {}
+
+
+def test_a_geometry_is_curved_as_its_undirected_graph():
+    geometry = trained()
+    graph = geometry.to_networkx()
+    undirected = nx.Graph(graph)
+    for name in KEPT:
+        kappa = KEPT[name](geometry)
+        found = KEPT[name](undirected, weight="length")
+        assert list(found) == [tuple(edge) for edge in geometry.edges.tolist()]
+        assert list(found.values()) == pytest.approx(kappa.tolist(), abs=1e-11)
+    directed = np.array(list(ollivier(graph, weight="length").values()))
+    assert abs(directed - geometry.curvatures["ollivier"]).max() > 0.1
+
+
+def test_raw_weights_are_no_lengths():
+    graph = trained().to_networkx()
+    for function in EDGEWISE.values():
+        with pytest.raises(InputError, match=r"^weight: .* above zero, .*; .*weight='length'$"):
+            function(graph)
 
 
 @each_geometry
@@ -94,6 +134,8 @@ def test_resistors_of_a_geometry_are_its_conductances(make):
     expected = resistance_curvature(geometry.weighted_graph("length")).edges
     for given in ({"kind": "length"}, {"weight": "length"}):
         assert np.array_equal(resistance_curvature(geometry, **given).edges, expected)
+        assert np.array_equal(geometry.curvatures["resistance_length"], expected)
+    assert geometry.curvatures["resistance"] is found.edges
     with pytest.raises(InputError, match="the length of an emergent geometry is no conductance"):
         resistance_curvature(geometry, weight="length", kind="conductance")
 
@@ -118,7 +160,7 @@ def test_units_that_copy_one_another():
     lengths = np.full(35, 0.5)
     lengths[7] = 0.0
     for function in EDGEWISE.values():
-        with pytest.raises(InputError, match=r"1 of 35 are not .*geometry\.merge_copies"):
+        with pytest.raises(InputError, match=r"1 of 35 are not .*, first 0 at \(1, 8\); .*merge"):
             function(StandIn(lengths), weight="length")
 
 
@@ -151,7 +193,7 @@ def test_one_edge():
                 "forman": 2, "forman_augmented": 2, "resistance": 2 / 3}  # fmt: skip
     for name, value in expected.items():
         assert EDGEWISE[name](graph) == {("a", "b"): pytest.approx(value, abs=1e-12)}
-    with pytest.raises(InputError, match="has shrunk to nothing"):
+    with pytest.raises(ConvergenceError, match="has shrunk to nothing"):
         ricci_flow(graph)
 
 

@@ -1,11 +1,13 @@
 """Resistance curvature and Ricci flow: Foster's theorem, closed forms, a peer's figures."""
 
+from importlib import import_module
+
 import curvature_oracles as oracles
 import networkx as nx
 import numpy as np
 import pytest
 
-from geomnet.errors import InputError
+from geomnet.errors import ConvergenceError, InputError
 from geomnet.graph.curvature import WeightedGraph, ollivier, resistance_curvature, ricci_flow
 
 GRAPHS = {
@@ -138,6 +140,7 @@ def test_equal_edges_have_converged():
     assert flow.converged
     assert len(flow.spreads) == 2
     assert list(flow.lengths.values()) == pytest.approx([1.0] * 10)
+    assert list(flow.curvature.values()) == pytest.approx([0.625] * 10)
 
 
 def test_parts_flow_as_if_alone():
@@ -149,8 +152,46 @@ def test_parts_flow_as_if_alone():
 
 
 def test_flow_stops_where_an_edge_vanishes():
-    with pytest.raises(InputError, match=r"\(0, 1\) has shrunk to nothing"):
+    with pytest.raises(ConvergenceError, match=r"\(0, 1\) has shrunk to nothing.* iteration 1 of"):
         ricci_flow(nx.path_graph(2))
+
+
+@pytest.mark.parametrize("as_arrays", [False, True])
+def test_a_flow_that_fails_late_keeps_what_it_reached(as_arrays):
+    graph = nx.barbell_graph(6, 0)
+    graph = WeightedGraph.from_networkx(graph) if as_arrays else graph
+    with pytest.raises(ConvergenceError, match=r"nothing.* iteration \d+ of 300") as error:
+        ricci_flow(graph, 300)
+    reached = error.value.result
+    done = len(reached.spreads) - 1
+    assert done > 2
+    assert f"iteration {done + 1} of 300" in str(error.value)
+    assert not reached.converged
+    again = ricci_flow(graph, done)
+    for name in ("lengths", "curvature", "spreads"):
+        assert np.array_equal(values(getattr(again, name)), values(getattr(reached, name)))
+
+
+def values(found):
+    """Of a dict or an array."""
+    return list(found.values()) if isinstance(found, dict) else found
+
+
+def test_a_transport_that_fails_names_its_iteration(monkeypatch):
+    calls = []
+
+    def failing(arrays, **options):
+        calls.append(arrays)
+        if len(calls) == 4:
+            raise ConvergenceError("transport: stuck")
+        return ollivier(arrays, **options)
+
+    module = import_module("geomnet.graph.curvature.ricci_flow")  # the name is the function's too
+    monkeypatch.setattr(module, "ollivier", failing)
+    with pytest.raises(ConvergenceError, match=r"transport: stuck; .* iteration 3 of 9") as error:
+        ricci_flow(GRAPHS["random"], 9, 0.5)
+    expected = ricci_flow(GRAPHS["random"], 2, 0.5)
+    assert error.value.result.lengths == expected.lengths
 
 
 def test_flow_of_no_edges():

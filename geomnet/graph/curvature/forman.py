@@ -46,14 +46,14 @@ def forman(
         The edge attribute; see `WeightedGraph.from_networkx`. Of a geometry "length" (the default)
         or "conductance".
     node_weight : str or None, optional
-        The node attribute; 1 by default.
+        The node attribute; 1 by default. It must be above zero on every node.
 
     Returns
     -------
     dict or ndarray
         Curvature by edge; for a `WeightedGraph` or a geometry an array in the order of its edges.
-        Empty for a graph without edges. A geometry keeps the last one as `curvatures["forman"]` or
-        `["forman_augmented"]`.
+        Empty for a graph without edges. A geometry keeps it as `curvatures["forman"]` or
+        `["forman_augmented"]`, with "_conductance" after it where that is the weight.
 
     Raises
     ------
@@ -79,7 +79,7 @@ def forman(
     if arrays.directed:
         _check_one_way(arrays)
     curvature = _curvature(arrays, method == "augmented")
-    keep_curvature(graph, "forman" if method == "1d" else "forman_augmented", curvature)
+    keep_curvature(graph, "forman" if method == "1d" else "forman_augmented", curvature, weight)
     return curvature if as_array else dict(zip(arrays.edge_names, curvature.tolist()))
 
 

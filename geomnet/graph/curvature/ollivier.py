@@ -54,7 +54,9 @@ def ollivier(
     ----------
     graph : networkx.Graph, networkx.DiGraph, WeightedGraph or EmergentGeometry
         Where directed, the tail's mass goes to the nodes before it, the head's to those after it,
-        and lengths are those of directed paths.
+        and lengths are those of directed paths. Of an emergent geometry the edges have no
+        direction: `nx.Graph(geometry.to_networkx())` with `weight="length"` has the same curvature,
+        the directed graph itself another.
     mode : {"exact", "average", "bound", "upper"}
     alpha : float, default 0.5
         Share of the mass that stays, in [0, 1].
@@ -72,8 +74,9 @@ def ollivier(
     dict or ndarray
         Curvature by edge, as `networkx.set_edge_attributes` takes it; for a `WeightedGraph` or a
         geometry an array in the order of its edges. Empty for a graph without edges. A geometry
-        keeps the last one of every mode in `curvatures`, as "ollivier", "ollivier_average",
-        "ollivier_bound" and "ollivier_upper".
+        keeps it in `curvatures` by a name that says what it is: "ollivier", "ollivier_average",
+        "ollivier_bound" or "ollivier_upper", with "_conductance" after it where that is the weight.
+        With another α, base or exponent it is not kept.
 
     Raises
     ------
@@ -132,7 +135,10 @@ def ollivier(
                 else:
                     cost = _least_cost(arrays, before, after)
         curvature = 1 - cost / arrays.distances[tuple(arrays.edges.T)]
-    keep_curvature(graph, "ollivier" if mode == "exact" else f"ollivier_{mode}", curvature)
+    usual = mode == "average" or (base, exp_power) == (math.e, 2.0)
+    if alpha == 0.5 and usual:
+        name = "ollivier" if mode == "exact" else f"ollivier_{mode}"
+        keep_curvature(graph, name, curvature, weight)
     return curvature if as_array else dict(zip(arrays.edge_names, curvature.tolist()))
 
 

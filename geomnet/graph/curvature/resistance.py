@@ -106,7 +106,7 @@ def resistance_curvature(
         # of lengths as parts of the longest one over them is no overflow
         conductance = weights if kind == "conductance" else weights.max(initial=0.0) / weights
         relative = relative_resistances(arrays, conductance)
-    _check_foster(arrays, conductance, relative)
+    _check_foster(arrays, relative)
     resistance = relative / weights if kind == "conductance" else relative * weights
     nodes = 1 - 0.5 * np.bincount(
         arrays.edges.ravel(), np.repeat(relative, 2), minlength=arrays.n_nodes
@@ -149,14 +149,14 @@ def relative_resistances(graph: WeightedGraph, conductances: np.ndarray) -> np.n
     return relative
 
 
-def _check_foster(graph: WeightedGraph, conductances: np.ndarray, relative: np.ndarray) -> None:
+def _check_foster(graph: WeightedGraph, relative: np.ndarray) -> None:
     """Raise where the relative resistances do not sum to what Foster's theorem says."""
     expected = graph.n_nodes - len(np.unique(graph.components))
     if not abs(relative.sum() - expected) <= FOSTER * max(expected, 1):
-        decades = np.ptp(np.log10(conductances))
+        decades = np.ptp(np.log10(graph.weights))
         raise InputError(
             f"weights: relative resistances sum to {relative.sum():.12g}, by Foster's theorem to "
-            f"{expected}: conductances that span {decades:.0f} decades are beyond floating point; "
+            f"{expected}: weights that span {decades:.0f} decades are beyond floating point; "
             "merge the ends of the shortest edges, or drop the longest"
         )
 

@@ -7,11 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import InputError, check_integer, check_positive
+from ...errors import ConvergenceError, check_integer, check_positive
 from .ollivier import ollivier
 from .weighted_graph import WeightedGraph, as_weighted_graph
 
 __all__ = ["RicciFlow", "ricci_flow"]
+
+LEAST = 1e-12
+"""Length of an edge, as a share of the longest, that is as good as none."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ def ricci_flow(
     step : float, default 1
         η.
     tolerance : float, default 1e-4
-        Stop when all curvatures of the graph lie within it.
+        Stop when the spread, the largest curvature less the smallest, is below it.
     mode, alpha, weight, n_jobs, base, exp_power
         Of `ollivier`.
 
@@ -75,7 +78,10 @@ def ricci_flow(
     Raises
     ------
     InputError
-        Where an edge shrinks to nothing (a curvature of 1/η or more), and what `ollivier` refuses.
+        What `ollivier` refuses.
+    ConvergenceError
+        Where an edge shrinks to nothing (a curvature of 1/η or more); its `result` is the flow
+        after the last iteration that was whole.
 
     Notes
     -----
@@ -107,41 +113,47 @@ def ricci_flow(
         "exp_power": exp_power,
     }
     component = arrays.components[arrays.edges[:, 0]]
-    edges_of = np.bincount(component, minlength=1)
     curvature = ollivier(arrays, **options)
     spreads = [_spread(curvature)]
-    for _ in range(iterations):
-        arrays = _moved(arrays, step * curvature)
-        scale = edges_of / np.maximum(
-            np.bincount(component, arrays.weights, len(edges_of)), np.finfo(float).tiny
-        )
-        arrays = arrays.with_weights(arrays.weights * scale[component])
-        curvature = ollivier(arrays, **options)
+
+    def reached() -> RicciFlow:
+        lengths: Any = arrays.weights
+        at_edges: Any = curvature
+        if not as_array:
+            names = arrays.edge_names
+            lengths = dict(zip(names, lengths.tolist()))
+            at_edges = dict(zip(names, at_edges.tolist()))
+        return RicciFlow(lengths, at_edges, np.array(spreads), spreads[-1] < tolerance)
+
+    for done in range(iterations):
+        try:
+            moved = _moved(arrays, step * curvature, component)
+            curvature = ollivier(moved, **options)
+        except ConvergenceError as error:
+            raise ConvergenceError(
+                f"{error}; this was iteration {done + 1} of {iterations}, and the error's result "
+                f"is the flow after {done}",
+                reached(),
+            ) from None
+        arrays = moved
         spreads.append(_spread(curvature))
         if spreads[-1] < tolerance:
             break
-    converged = spreads[-1] < tolerance
-    if as_array:
-        return RicciFlow(arrays.weights, curvature, np.array(spreads), converged)
-    names = arrays.edge_names
-    return RicciFlow(
-        dict(zip(names, arrays.weights.tolist())),
-        dict(zip(names, curvature.tolist())),
-        np.array(spreads),
-        converged,
-    )
+    return reached()
 
 
 def _spread(curvature: np.ndarray) -> float:
     return float(np.ptp(curvature)) if curvature.size else 0.0
 
 
-def _moved(graph: WeightedGraph, shrink: np.ndarray) -> WeightedGraph:
+def _moved(graph: WeightedGraph, shrink: np.ndarray, component: np.ndarray) -> WeightedGraph:
+    """The lengths after a step, of mean 1 in every component."""
     moved = graph.weights * (1 - shrink)
-    if moved.size and moved.min() <= 1e-12 * moved.max():
+    if moved.size and moved.min() <= LEAST * moved.max():
         worst = int(np.argmin(moved))
-        raise InputError(
+        raise ConvergenceError(
             f"step: the edge {graph.edge_names[worst]!r} has shrunk to nothing; take a smaller "
             "step or fewer iterations, or merge its ends"
         )
-    return graph.with_weights(moved)
+    mean = np.bincount(component, moved) / np.maximum(np.bincount(component), 1)
+    return graph.with_weights(moved / mean[component])

@@ -13,6 +13,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
 from ...errors import InputError, check_array, check_choice
+from .attributes import not_positive, read_attribute
 from .distances import shortest_path_lengths
 
 __all__ = ["WeightedGraph", "as_weighted_graph", "is_geometry", "keep_curvature"]
@@ -56,6 +57,8 @@ class WeightedGraph:
     --------
     >>> from geomnet.graph.curvature import WeightedGraph, forman
     >>> path = WeightedGraph(3, [(0, 1), (1, 2)])
+    >>> path
+    WeightedGraph(nodes=3, edges=2)
     >>> forman(path)
     array([1., 1.])
     """
@@ -83,8 +86,10 @@ class WeightedGraph:
             "node_weights", np.ones(n_nodes) if node_weights is None else node_weights,
             shape=(n_nodes,),
         )  # fmt: skip
-        self._check_positive("weights", self.weights)
-        self._check_positive("node_weights", self.node_weights)
+        if not np.all(self.weights > 0):
+            raise not_positive("weights", self.weights, self.edge_names)
+        if not np.all(self.node_weights > 0):
+            raise not_positive("node_weights", self.node_weights, self.nodes)
         self._check_simple()
 
     @classmethod
@@ -98,7 +103,8 @@ class WeightedGraph:
         graph : networkx.Graph or networkx.DiGraph
         weight : str or None, default "weight"
             The edge attribute to read. None stands for 1 on every edge, and so does "weight" where
-            no edge has it; another name that no edge has, or one that only some have, is an error.
+            no edge has it, **whatever other attributes edges have**; another name that no edge has,
+            or one that only some have, is an error.
         node_weight : str or None, optional
             The node attribute to read, one that all nodes have; None stands for 1.
 
@@ -113,9 +119,10 @@ class WeightedGraph:
                 f"{type(graph).__name__}"
             )
         if graph.is_multigraph():
+            simple = f"nx.{'DiGraph' if graph.is_directed() else 'Graph'}(graph)"
             raise InputError(
-                "graph: parallel edges have no one length; merge them first: nx.Graph(graph) keeps "
-                "one of each"
+                f"graph: a {type(graph).__name__} may have parallel edges, which have no one "
+                f"length; take {simple}, which keeps one of each"
             )
         nodes, near = list(graph), [at for _, at in graph.adjacency()]
         heads: list[Hashable] = list(chain.from_iterable(near))
@@ -130,22 +137,34 @@ class WeightedGraph:
             head, tail = head[first], tail[first]
             heads, datas = list(compress(heads, chosen)), compress(datas, chosen)
         found = [data.get(weight) for data in datas] if weight else [None] * len(heads)
+        leaving = np.bincount(tail, minlength=len(nodes)).tolist()
+        names = list(zip(chain.from_iterable(map(repeat, nodes, leaving)), heads))
         sizes = None
         if node_weight:
-            sizes = _read("node", [graph.nodes[v].get(node_weight) for v in nodes], node_weight)
+            masses = [graph.nodes[v].get(node_weight) for v in nodes]
+            sizes = read_attribute("node_weight", node_weight, masses, lambda: nodes)
+            if sizes is not None and not np.all(sizes > 0):
+                raise not_positive("node_weight", sizes, nodes)
+        lengths = read_attribute("weight", weight, found, lambda: names, default="weight")
+        if lengths is not None and not np.all(lengths > 0):
+            advice = ""
+            if weight == "weight" and "length" in graph.edges[names[0]]:
+                advice = "edges have an attribute 'length' too: weight='length'"
+            raise not_positive("weight", lengths, names, advice)
         read = cls(
             len(nodes),
             np.stack([tail, head], axis=1),
-            _read("edge", found, weight, default="weight"),
+            lengths,
             directed=graph.is_directed(),
             node_weights=sizes,
             nodes=nodes,
         )
-        leaving = np.bincount(tail, minlength=len(nodes)).tolist()
-        read.__dict__["edge_names"] = list(
-            zip(chain.from_iterable(map(repeat, nodes, leaving)), heads)
-        )
+        read.__dict__["edge_names"] = names
         return read
+
+    def __repr__(self) -> str:
+        kind = ", directed=True" if self.directed else ""
+        return f"WeightedGraph(nodes={self.n_nodes}, edges={len(self.edges)}{kind})"
 
     @cached_property
     def edge_names(self) -> list[tuple[Hashable, Hashable]]:
@@ -201,17 +220,6 @@ class WeightedGraph:
         total = np.bincount(ends, weights=np.repeat(values, 2), minlength=self.n_nodes)
         return total / np.maximum(degree, 1)
 
-    def _check_positive(self, name: str, values: np.ndarray) -> None:
-        if np.all(values > 0):
-            return
-        bad = np.flatnonzero(values <= 0)
-        where = (self.edge_names if name == "weights" else self.nodes)[bad[0]]
-        raise InputError(
-            f"{name}: {len(bad)} of {len(values)} are not above zero, first {values[bad[0]]:g} at "
-            f"{where!r}; drop these edges, merge their ends (of an emergent geometry: "
-            "geometry.merge_copies()), or give positive weights"
-        )
-
     def _check_simple(self) -> None:
         tail, head = self.edges.T
         loops = np.flatnonzero(tail == head)
@@ -254,10 +262,13 @@ def is_geometry(graph: Any) -> bool:
     return hasattr(graph, "weighted_graph") and hasattr(graph, "curvatures")
 
 
-def keep_curvature(graph: Any, name: str, values: np.ndarray) -> None:
-    """Enter a curvature of the edges in the geometry that it is of, if it is one."""
+def keep_curvature(graph: Any, name: str, values: np.ndarray, weight: str | None = None) -> None:
+    """Enter a curvature of the edges in the geometry that it is of, if it is one.
+
+    What comes of conductances in place of lengths says so in its name.
+    """
     if is_geometry(graph):
-        graph.curvatures[name] = values
+        graph.curvatures[f"{name}_conductance" if weight == "conductance" else name] = values
 
 
 def _check_edges(edges: Any, n_nodes: int) -> np.ndarray:
@@ -275,21 +286,3 @@ def _check_edges(edges: Any, n_nodes: int) -> np.ndarray:
             f"0 to {n_nodes - 1}"
         )
     return array.astype(np.intp, copy=False)
-
-
-def _read(kind: str, found: list[Any], name: str | None, default: str | None = None) -> Any:
-    """Attributes as an array; None where all are missing and that is allowed."""
-    missing = sum(value is None for value in found)
-    if missing == len(found):
-        if name is None or name == default or not found:
-            return None
-        raise InputError(
-            f"weight: no {kind} has an attribute {name!r}; name the one they have, or take None "
-            "for lengths of 1"
-        )
-    if missing:
-        raise InputError(
-            f"weight: {missing} of {len(found)} {kind}s have no attribute {name!r}; set it on all "
-            "of them or on none"
-        )
-    return check_array(name or "weight", found, shape=(len(found),))
