@@ -1,6 +1,6 @@
 """Pictures of the emergent geometry: marks are where the arrays say."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from io import BytesIO
 from itertools import pairwise
 
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from fisher_cases import close
 from graph_cases import NETWORKS, SAMPLE, SOFTMAX, geometry_of
-from matplotlib.collections import LineCollection, PathCollection
+from picture_cases import GEOMETRY, RNG, Embedded, dots, lines, made
 from scipy.sparse import csr_array
 from scipy.spatial.distance import cdist
 
@@ -24,46 +24,9 @@ from geomnet.reports import (
 from geomnet.reports.landscape import strongest
 from geomnet.reports.node_colours import capacity_shares
 
-RNG = np.random.default_rng(11)
-GEOMETRY = geometry_of(NETWORKS["tanh"])
 RESIDUAL = geometry_of(NETWORKS["tanh, residual"])
 EULER = geometry_of(NETWORKS["euler"])
 DRAWERS = (draw_landscape, draw_layers, draw_spectrum, draw_time, draw_curvature, draw_geometry)
-
-
-@dataclass(frozen=True, eq=False)
-class Embedded(gn.Relation):
-    """Distances of points."""
-
-    points: np.ndarray
-
-    def lengths(self, geometry):
-        return cdist(self.points, self.points)
-
-
-def dots(axis):
-    """Places, areas and colours of the nodes drawn on an axis."""
-    (found,) = [part for part in axis.collections if isinstance(part, PathCollection)]
-    return np.asarray(found.get_offsets()), found.get_sizes(), found.get_facecolors()
-
-
-def lines(axis):
-    """Polygons of the edges drawn on an axis."""
-    parts = [part for part in axis.collections if isinstance(part, LineCollection)]
-    return [np.asarray(line) for part in parts for line in part.get_segments()]
-
-
-def made(widths, matrices=None, points=None, likelihood=None):
-    """Geometry of a tanh network, of these matrices or random ones."""
-    if matrices is None:
-        network = gn.FeedForward(widths, "tanh")
-        theta = network.init(seed=1)
-    else:
-        zeros = [np.zeros(len(matrix)) for matrix in matrices]
-        network, theta = gn.FeedForward.from_arrays(matrices, zeros, "tanh")
-    points = RNG.normal(size=(30, network.dim)) if points is None else points
-    likelihood = likelihood or gn.Gaussian(1.0, network.widths[-1])
-    return gn.EmergentGeometry.from_network(network, theta, points, likelihood)
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +43,7 @@ def parts():
 def test_heights_are_the_distances_of_points_on_a_line(geometry):
     positions = RNG.normal(size=geometry.n_nodes)
     figure = draw_landscape(geometry, relation=Embedded(positions[:, None]))
-    places, _, _ = dots(figure.axes[0])
+    places, _, _ = dots(figure.axes[0], geometry)
     assert len(places) == geometry.n_nodes
     close(cdist(places[:, 1:], places[:, 1:]), cdist(positions[:, None], positions[:, None]), 1e-9)
     np.testing.assert_array_equal(np.round(places[:, 0]), geometry.layer)
@@ -91,8 +54,9 @@ def test_maps_are_the_distances_of_points_in_a_plane():
     points = RNG.normal(size=(GEOMETRY.n_nodes, 2))
     axes = draw_layers(GEOMETRY, relation=Embedded(points)).axes
     for number in range(len(GEOMETRY.names)):
-        places, _, _ = dots(axes[number])
-        mine = points[GEOMETRY.in_layer(number)]
+        nodes = GEOMETRY.in_layer(number)
+        places, _, _ = dots(axes[number], GEOMETRY, nodes)
+        mine = points[nodes]
         close(cdist(places, places), cdist(mine, mine), 1e-9)
         assert axes[number].get_title() == GEOMETRY.names[number]
         left, right = axes[number].get_xlim()
@@ -112,7 +76,7 @@ def test_maps_join_the_nearest():
 
 def test_parts_at_infinite_distance_are_drawn_apart(parts):
     figure = draw_landscape(parts, relation=gn.FlowResistance())
-    places, _, _ = dots(figure.axes[0])
+    places, _, _ = dots(figure.axes[0], parts)
     first = parts.unit < 5
     # the last three units are copied from layer to layer, and are three parts by themselves
     assert "4 parts at infinite distance" in figure.axes[0].get_title()
@@ -126,7 +90,8 @@ def test_parts_at_infinite_distance_are_drawn_apart(parts):
 
 def test_nodes_at_one_height_stand_side_by_side():
     geometry = made((3, 40, 2))
-    places, _, _ = dots(draw_landscape(geometry, relation=Embedded(np.zeros((45, 1)))).axes[0])
+    figure = draw_landscape(geometry, relation=Embedded(np.zeros((45, 1))))
+    places, _, _ = dots(figure.axes[0], geometry)
     aside = places[:, 0] - geometry.layer
     crowd = aside[geometry.in_layer(1)]
     close(np.diff(np.sort(crowd)), np.full(39, 0.6 / 40))
@@ -144,11 +109,16 @@ def test_faint_nodes_far_away_are_left_outside():
         relation = Embedded(np.hstack([positions, RNG.normal(size=(23, 1))]))
         axes = figure(geometry, relation=relation).axes
         titles = [axes[0].get_title(), axes[0].figure.get_suptitle()]
-        words = f"1 node with {100 * flow[5] / flow.sum():.1g} % of the flow far outside"
+        words = f"1 node with {100 * flow[5] / flow.sum():.2g} % of the flow far outside"
         assert any(words in title for title in titles)
         assert np.ptp(axes[0].get_ylim()) < 20
+        marks = [line for axis in axes for line in axis.lines if line.get_marker() in "<>v^"]
+        assert len(marks) == 1
+        (axis,) = [axis for axis in axes if marks[0] in axis.lines]
+        assert marks[0].get_ydata()[0] in axis.get_ylim()
     # one through which something flows is never left out
-    strong = draw_landscape(GEOMETRY, relation=Embedded(positions)).axes[0]
+    strong = replace(GEOMETRY, flow=np.where(np.arange(23) == 5, 2.0, 1.0))
+    strong = draw_landscape(strong, relation=Embedded(positions)).axes[0]
     assert np.ptp(strong.get_ylim()) > 1e4
 
 
@@ -203,7 +173,7 @@ def test_what_is_faint_has_the_colour_of_its_end():
     geometry = replace(GEOMETRY, flow=np.logspace(-6, 0, 23))
     figure = draw_landscape(geometry, relation=gn.FisherAngle())
     close(figure.axes[1].get_ylim(), [1e-3, 1])
-    _, _, colours = dots(figure.axes[0])
+    _, _, colours = dots(figure.axes[0], geometry)
     assert len(np.unique(colours[geometry.flow <= 1e-3], axis=0)) == 1
     wide = replace(GEOMETRY, gate_fisher=np.diag(np.logspace(-12, 0, 23)))
     close(
@@ -243,7 +213,7 @@ def test_what_nodes_hold_sums_to_the_capacity():
 
 def test_edges_join_their_ends():
     axis = draw_landscape(EULER, edges=1).axes[0]
-    places, _, _ = dots(axis)
+    places, _, _ = dots(axis, EULER)
     source, target, _ = strongest(EULER.conductance, 1)
     ends = np.array([[line[0], line[-1]] for line in lines(axis)])
     wanted = np.stack([places[source], places[target]], axis=1)
@@ -289,7 +259,14 @@ def test_curvature_by_the_layers_that_edges_join():
     for start, end in {tuple(pair) for pair in ends.tolist()}:
         found = values[(ends == (start, end)).all(axis=1)]
         close(rings[(start + end) / 2], np.median(found))
-    assert f"mean {values.mean():.3g}" in axis.get_title()
+    title = axis.get_title()
+    assert f"median {np.median(values):.3g}, mean {values.mean():.3g}" in title
+    # black, through the medians from layer to layer alone
+    (line,) = [line for line in axis.lines if line.get_color() == "#222222"]
+    steps = sorted({start for start, end in ends.tolist() if end == start + 1})
+    np.testing.assert_array_equal(line.get_xdata(), np.add(steps, 0.5))
+    close(line.get_ydata(), [rings[at] for at in line.get_xdata()])
+    assert "medians" in axis.get_xlabel()
 
 
 def test_curvature_is_computed_where_it_is_not_there():
@@ -315,7 +292,7 @@ def test_the_picture_does_not_feel_how_the_network_is_written(name):
 
     def picture(network, theta):
         geometry = gn.EmergentGeometry.from_network(network, theta, SAMPLE, SOFTMAX)
-        places, areas, _ = dots(draw_landscape(geometry, edges=0).axes[0])
+        places, areas, _ = dots(draw_landscape(geometry, edges=0).axes[0], geometry)
         return {"heights": np.sort(places[:, 1]), "areas": np.sort(areas)}
 
     kinds = ("permute", "flip") if name == "tanh" else ("permute", "rescale")
@@ -328,7 +305,8 @@ def test_small_networks_are_drawn(widths):
     for drawer in DRAWERS:
         if drawer is not draw_curvature:
             drawer(made(widths)).savefig(BytesIO())
-    places, _, _ = dots(draw_landscape(made(widths)).axes[0])
+    geometry = made(widths)
+    places, _, _ = dots(draw_landscape(geometry).axes[0], geometry)
     assert len(places) == sum(widths)
     assert np.isfinite(places).all()
 
@@ -336,7 +314,7 @@ def test_small_networks_are_drawn(widths):
 def test_a_node_a_layer_stands_by_its_distance():
     geometry = made((1, 1, 1, 1))
     relation = Embedded(np.array([[0.0], [1.0], [3.0], [2.0]]))
-    places, _, _ = dots(draw_landscape(geometry, relation=relation).axes[0])
+    places, _, _ = dots(draw_landscape(geometry, relation=relation).axes[0], geometry)
     close(np.abs(np.diff(places[:, 1])), [1, 2, 1])
 
 
@@ -350,7 +328,7 @@ def test_layers_that_never_change_have_no_time():
     (axis,) = draw_time(geometry).axes
     assert len(axis.lines[-1].get_xdata()) == np.isfinite(geometry.time).sum() == 0
     assert "nothing changes there: input, layer 1" in axis.get_title()
-    places, _, _ = dots(draw_landscape(geometry).axes[0])
+    places, _, _ = dots(draw_landscape(geometry).axes[0], geometry)
     assert len(places) == geometry.n_nodes == 5  # the inputs are dead
 
 

@@ -87,3 +87,17 @@ def test_places_of_one_node_and_of_copies():
     places = places_of(np.zeros((4, 4)), np.array([0, 0, 1, 1]), np.ones(4), 1)
     assert not places.coordinates.any()
     assert np.isnan(places.truth)
+
+
+def test_what_is_out_of_proportion_takes_no_digits_from_the_others():
+    points, layer = RNG.normal(size=(20, 2)), np.repeat([0, 1], 10)
+    mass = np.where(np.arange(20) == 3, 1e-30, 1.0)
+    true = cdist(points, points)
+    rest = np.arange(20) != 3
+    alone = places_of(true[np.ix_(rest, rest)], layer[rest], mass[rest], 2).coordinates
+    true[3, rest] = true[rest, 3] = 1e30
+    before = true.copy()
+    found = places_of(true, layer, mass, 2).coordinates
+    np.testing.assert_array_equal(true, before)
+    close(cdist(found[rest], found[rest]), cdist(alone, alone), 1e-6)
+    assert np.isfinite(found).all()

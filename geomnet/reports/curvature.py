@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from textwrap import fill
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, SymmetricalLogLocator
 
 from ..errors import InputError
 from ..graph import EmergentGeometry, forman, ollivier, resistance_curvature
 from .drawing import new_panels
 from .emergent_marks import check_geometry, layer_ticks
-from .node_colours import curvature_in_words
+from .node_colours import curvature_in_words, kept_curvature
 
 __all__ = ["curvature_of", "draw_curvature", "put_curvature"]
 
@@ -19,6 +21,7 @@ KINDS = {
     "ollivier": lambda geometry: ollivier(geometry),
     "ollivier_average": lambda geometry: ollivier(geometry, mode="average"),
     "ollivier_bound": lambda geometry: ollivier(geometry, mode="bound"),
+    "ollivier_upper": lambda geometry: ollivier(geometry, mode="upper"),
     "forman": lambda geometry: forman(geometry),
     "forman_augmented": lambda geometry: forman(geometry, method="augmented"),
     "resistance": lambda geometry: resistance_curvature(geometry).edges,
@@ -28,6 +31,9 @@ MOST_DOTS = 300
 """Of a pair of layers; of more edges as many quantiles are drawn."""
 WIDE = 50.0
 """Times its median size, a range of curvatures that only a logarithm can show."""
+MOST_TICKS = 5
+"""Of either sign, on an axis that is logarithmic away from zero."""
+LEGEND = "ring and line: medians; bars: half and 90 % of edges"
 SPREAD = 0.3
 """Width of a cloud of dots, in layers."""
 
@@ -35,7 +41,7 @@ SPREAD = 0.3
 def curvature_of(geometry: EmergentGeometry, kind: str) -> np.ndarray:
     """Curvature of every edge: the one in ``geometry.curvatures``, else computed and kept."""
     if kind in geometry.curvatures:
-        return geometry.curvatures[kind]
+        return kept_curvature(geometry, kind)
     if kind not in KINDS:
         known = ", ".join(dict.fromkeys([*KINDS, *geometry.curvatures]))
         raise InputError(f"kind: unknown {kind!r}; choose from {known}")
@@ -46,21 +52,29 @@ def draw_curvature(geometry: EmergentGeometry, kind: str = "ollivier_average") -
     """Draw the curvature of all edges against depth, by the layers they join.
 
     Dots are edges (of more than 300 between two layers their quantiles), thick bars hold the
-    middle half of them, thin bars nine tenths, the ring is the median. The line joins the means
-    of the edges from layer to layer.
+    middle half of them, thin bars nine tenths, the ring is the median. The line joins the medians
+    of the edges from layer to layer. Means are left to the title: short edges can be curved by
+    orders of magnitude more than others, and one or two make the mean. Where they do the axis is
+    logarithmic away from zero, and its label says from where.
 
     Parameters
     ----------
     geometry : EmergentGeometry
     kind : str
-        "ollivier", "ollivier_average", "ollivier_bound", "forman", "forman_augmented",
-        "resistance", or another name in ``geometry.curvatures``. Computed, and kept there, where
-        it is not there.
+        "ollivier", "ollivier_average", "ollivier_bound", "ollivier_upper", "forman",
+        "forman_augmented", "resistance", or another name in ``geometry.curvatures``. Computed, and
+        kept there, where it is not there.
 
     Returns
     -------
     matplotlib.figure.Figure
         Made without pyplot; ``.savefig`` writes it.
+
+    Raises
+    ------
+    InputError
+        Where the kind is unknown or has not one number for each edge, and where edges have no
+        length, their ends being copies.
 
     Examples
     --------
@@ -86,31 +100,52 @@ def put_curvature(axis: Any, geometry: EmergentGeometry, kind: str, room: float)
     layer_ticks(axis, geometry.names, room)
     axis.set_xlim(-0.2, len(geometry.names) - 0.8)
     axis.set_xlabel("layer")
-    axis.set_ylabel(curvature_in_words(kind))
+    name = curvature_in_words(kind)
+    axis.set_ylabel(name)
     if not len(geometry.edges):
         axis.set_title("no edges", fontsize=10)
         return
     values = curvature_of(geometry, kind)
     pairs, pair = np.unique(geometry.layer[geometry.edges], axis=0, return_inverse=True)
     pair = pair.reshape(-1)
-    means = []
+    medians = []
     for number, (start, end) in enumerate(pairs):
         found = np.sort(values[pair == number])
         at, over = (start + end) / 2, end - start > 1
         _put_distribution(axis, at, found, OVER if over else NEXT, min(3.5, 18 * room / len(pairs)))
         if not over:
-            means.append((at, found.mean()))
+            medians.append((at, np.median(found)))
     # skips are nearly copies, and edges so short can be curved by orders of magnitude more
     middle = float(np.median(np.abs(values)))
     if np.abs(values).max() > WIDE * max(middle, 0.1):
-        axis.set_yscale("symlog", linthresh=10.0 ** np.ceil(np.log10(max(middle, 0.1))))
-    if means:
-        axis.plot(*np.transpose(means), color=DARK, lw=1, zorder=2)
+        linear = 10.0 ** np.ceil(np.log10(max(middle, 0.1)))
+        _bend(axis, values, linear)
+        axis.set_ylabel(f"{name}\n(linear within ±{linear:g}, logarithmic beyond)")
+    if medians:
+        axis.plot(*np.transpose(medians), color=DARK, lw=1, zorder=2)
     axis.axhline(0.0, color="#888888", lw=1, ls="--", zorder=0)
-    title = f"curvature of {len(values)} edges, mean {values.mean():.3g}"
+    axis.set_xlabel("layer\n" + fill(LEGEND, int(17 * room)), fontsize=9)
+    title = f"{len(values)} edges: median {np.median(values):.3g}, mean {values.mean():.3g}"
     if (np.diff(pairs, axis=1) > 1).any():
         title += "; red: over layers"
     axis.set_title(title, fontsize=10)
+
+
+def _bend(axis: Any, values: np.ndarray, linear: float) -> None:
+    """A scale that is linear within ±`linear`, and has its ticks on both sides of that."""
+    axis.set_yscale("symlog", linthresh=linear)
+    least, most = min(values.min(), 0.0), max(values.max(), 0.0)
+    decades = int(np.log10(max(-least, most, linear) / linear))
+    powers = linear * 10.0 ** np.arange(decades + 1)
+    powers = powers[:: -(-len(powers) // MOST_TICKS)]
+    half = [linear / 2] if len(powers) < MOST_TICKS else []
+    ticks = np.array([*-powers[::-1], *(-v for v in half), 0.0, *half, *powers])
+    ticks = ticks[(ticks >= least) & (ticks <= most)]
+    axis.yaxis.set_major_locator(FixedLocator(ticks))
+    axis.yaxis.set_major_formatter(FuncFormatter(lambda tick, _: f"{tick:g}".replace("-", "−")))
+    axis.yaxis.set_minor_locator(
+        SymmetricalLogLocator(base=10, linthresh=linear, subs=range(2, 10))
+    )
 
 
 def _put_distribution(axis: Any, at: float, found: np.ndarray, colour: str, thick: float) -> None:

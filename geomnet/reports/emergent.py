@@ -23,18 +23,23 @@ COLOUR = COLOURS["fisher-rao"]
 GREY = "#888888"
 ROOM = 3.4
 """Width of a small panel, in inches."""
+NO_LENGTH = "Some edges join copies of a node: they have no length, and so no curvature."
 FLOOR = 1e-4
 """Of the largest eigenvalue, or of 1/n where that is less: what is smaller is not drawn."""
 
 
 def draw_geometry(
-    geometry: EmergentGeometry, colour: Any = "flow", relation: Relation | None = None
+    geometry: EmergentGeometry,
+    colour: Any = "flow",
+    relation: Relation | None = None,
+    *,
+    labels: Any = None,
 ) -> Figure:
     """Draw a geometry at first sight: landscape, spectrum, time and curvature.
 
     Parameters
     ----------
-    geometry, colour, relation
+    geometry, colour, relation, labels
         As :func:`draw_landscape` takes them. The curvature is average Ollivier curvature, of the
         default relation's lengths.
 
@@ -62,16 +67,25 @@ def draw_geometry(
     below = [figure.add_subplot(grid[1, k]) for k in range(3)]
     for axis in below:
         axis.spines[["top", "right"]].set_visible(False)
-    put_landscape(figure, top, geometry, colour, relation)
+    put_landscape(figure, top, geometry, colour, relation, labels=labels)
     _put_spectrum(below[0], geometry)
     _put_time(below[1], geometry, ROOM)
-    try:
+    if "ollivier_average" in geometry.curvatures or _all_have_lengths(geometry):
         put_curvature(below[2], geometry, "ollivier_average", ROOM)
-    except InputError as error:  # edges between copies of a node have no length to curve
+    else:
         below[2].set_title("no curvature", fontsize=10)
-        below[2].text(0.5, 0.5, fill(str(error), 36), ha="center", va="center", fontsize=8.5)
+        below[2].text(0.5, 0.5, fill(NO_LENGTH, 34), ha="center", va="center", fontsize=9)
         below[2].set(xlim=(0, 1), ylim=(0, 1), xticks=[], yticks=[])
     return figure
+
+
+def _all_have_lengths(geometry: EmergentGeometry) -> bool:
+    """Whether no edge joins copies, whose distance is zero."""
+    try:
+        geometry.weighted_graph()
+    except InputError:
+        return False
+    return True
 
 
 def draw_spectrum(geometry: EmergentGeometry) -> Figure:

@@ -10,14 +10,23 @@ from matplotlib.lines import Line2D
 from ..errors import InputError
 from ..graph import EmergentGeometry
 from ..graph.relations import Relation, relation_or_default
-from .node_colours import NodeColours
+from .node_colours import FENCE, NodeColours
 from .places import Places
 
-__all__ = ["LARGEST", "check_geometry", "layer_ticks", "put_nodes", "put_scale", "title_of", "view"]
+__all__ = [
+    "LARGEST",
+    "check_geometry",
+    "layer_ticks",
+    "put_beyond",
+    "put_nodes",
+    "put_scale",
+    "title_of",
+    "view",
+]
 
-LARGEST, SMALLEST = 150.0, 7.0
+LARGEST, SMALLEST = 150.0, 14.0
 """Areas of the nodes with the most flow and with the least, in points squared."""
-FAINT, FAR = 0.01, 5.0
+FAINT, FAR = 0.05, 3.0
 """Share of the flow that may be left out of view, and how many times wider the view of all has to
 be for that."""
 
@@ -41,16 +50,20 @@ def layer_ticks(axis: Any, names: tuple[str, ...], room: float) -> None:
 
 
 def view(values: np.ndarray, flow: np.ndarray) -> tuple[float, float]:
-    """What a coordinate's axis shows: all of it, or without a few faint nodes far away.
+    """What a coordinate's axis shows: all of it, or without a few weak nodes far away.
 
-    Where next to nothing flows distances are those of rounding or of clipping, and can dwarf all
-    others.
+    Where next to nothing flows distances are those of rounding or of clipping, and where little
+    flows resistances are large; both can dwarf all others. Quartiles, by flow, and fences about
+    them say what is far.
     """
     order = np.argsort(values)
     passed = np.cumsum(flow[order]) / flow.sum()
-    low, high = values[order][np.searchsorted(passed, (FAINT / 2, 1 - FAINT / 2))]
-    if np.ptp(values) > FAR * (high - low) > 0:
-        return float(low), float(high)
+    shares = (FAINT / 2, 0.25, 0.75, 1 - FAINT / 2)
+    low, left, right, high = values[order][np.searchsorted(passed, shares)]
+    reach = FENCE * (right - left)
+    inside = values[(values >= min(low, left - reach)) & (values <= max(high, right + reach))]
+    if np.ptp(values) > FAR * np.ptp(inside) > 0:
+        return float(inside.min()), float(inside.max())
     return float(values.min()), float(values.max())
 
 
@@ -63,17 +76,43 @@ def put_nodes(
     nodes: np.ndarray,
     largest: float,
 ) -> None:
-    """Nodes as dots whose areas are proportional to flow."""
+    """Nodes as dots whose areas are proportional to flow, none too small to see, large ones first.
+
+    Small dots lie on large ones, which would hide them.
+    """
+    nodes = nodes[np.argsort(-geometry.flow[nodes], kind="stable")]
     size = largest * geometry.flow / geometry.flow.max()
     axis.scatter(
         x[nodes],
         y[nodes],
         s=np.maximum(size, SMALLEST)[nodes],
         c=colours.rgba[nodes],
-        edgecolors="white",
-        linewidths=0.4,
+        edgecolors=colours.edges[nodes],
+        linewidths=0.5,
         zorder=3,
     )
+
+
+def put_beyond(
+    axis: Any, colours: NodeColours, x: np.ndarray, y: np.ndarray, nodes: np.ndarray
+) -> None:
+    """Nodes out of view as triangles at the axis' edge, where they would leave it."""
+    limits = [np.array(axis.get_xlim()), np.array(axis.get_ylim())]
+    for node in nodes.tolist():
+        place = np.array([x[node], y[node]])
+        inside = np.array([np.clip(v, *ends) for v, ends in zip(place, limits)])
+        out = (place - inside) / np.ptp(limits, axis=1)
+        far = int(np.argmax(np.abs(out)))
+        axis.plot(
+            *inside,
+            marker=("<>", "v^")[far][int(out[far] > 0)],
+            ms=5,
+            color=colours.rgba[node],
+            mec="#555555",
+            mew=0.4,
+            clip_on=False,
+            zorder=4,
+        )
 
 
 def put_scale(figure: Any, axes: list[Any], colours: NodeColours, slender: int = 28) -> None:
@@ -104,6 +143,7 @@ def title_of(
     if count := int(beyond.sum()):
         share = 100 * flow[beyond].sum() / flow.sum()
         title += (
-            f"\n{count} node{'s' if count > 1 else ''} with {share:.1g} % of the flow far outside"
+            f"\n{count} node{'s' if count > 1 else ''} with {share:.2g} % of the flow far outside: "
+            "triangles"
         )
     return title

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
-from scipy.optimize import isotonic_regression
 from scipy.sparse import csr_array
 
 from ..errors import check_integer
@@ -17,23 +16,26 @@ from .emergent_marks import (
     LARGEST,
     check_geometry,
     layer_ticks,
+    put_beyond,
     put_nodes,
     put_scale,
     title_of,
     view,
 )
 from .node_colours import node_colours
+from .node_names import names_of, put_names, width_of
 from .places import places_of
 
 __all__ = ["draw_landscape", "put_landscape", "strongest"]
 
-MOST_NUMBERS, NUMBER_HEIGHT = 16, 0.035
-"""How many outputs are numbered; height of a number, relative to what all nodes take."""
+EDGES, MOST_EDGES = 2, 120
+"""How many edges into and out of every node are drawn unless asked for otherwise, and how many
+between two layers: more are a grey cloud."""
 BOW = 0.06
 """How far edges that pass over layers are bowed, relative to what all nodes take."""
-MANY = 500
-"""Lines that can all be dark."""
-BINS, STEP, WIDTH = 64, 3.6, 0.6
+MANY = 40
+"""Lines between two layers that can all be dark and thick."""
+BINS, STEP, WIDTH = 64, 4.4, 0.6
 """Nodes of a layer in the same of so many heights are set side by side, so many points apart, but
 within this share of the way from layer to layer."""
 
@@ -43,15 +45,17 @@ def draw_landscape(
     colour: Any = "flow",
     relation: Relation | None = None,
     *,
-    edges: int = 2,
+    edges: int | None = None,
+    labels: Any = None,
 ) -> Figure:
     r"""Draw nodes by layer, at heights whose differences stand for emergent distances.
 
     Heights are one direction of a classical scaling of all distances, that along which nodes of a
     layer lie farthest apart; all layers share it. One direction is not the whole geometry: the
-    title says how well drawn distances follow the true ones. Areas are proportional to flow, and
-    lines are the edges of largest conductance, their width and darkness proportional to it. Few
-    outputs have their numbers beside them.
+    title says how well drawn distances follow the true ones. Areas are proportional to flow, but
+    for dots that would be too small to see. Lines are the edges of largest conductance, their
+    width and darkness proportional to it. Few outputs have their numbers beside them. Nodes of
+    little flow that are far outside are triangles at the edge, and the title counts them.
 
     Parameters
     ----------
@@ -59,11 +63,16 @@ def draw_landscape(
     colour : str or array_like, shape (N,)
         "flow", "fisher", "planck_length", "horizon", "time", "capacity" (what a node holds of it),
         the name of a curvature in ``geometry.curvatures`` (mean over a node's edges), or values.
+        Values far out (three interquartile ranges beyond a quartile) have the colour of their end.
     relation : Relation, optional
         Of the distances; the default relation's if not given. Parts at infinite distance are drawn
         above each other.
-    edges : int
-        How many edges into and out of every node are drawn, the strongest.
+    edges : int, optional
+        How many edges into and out of every node are drawn, the strongest; by default 2, but of
+        them no more than 120 between two layers.
+    labels : sequence of str, or dict of int to sequence of str, optional
+        Names of the outputs, or of the units of layers by the layer's number (0 the inputs, −1 the
+        outputs), one for every unit. Of more than 28 nodes those with the most flow are named.
 
     Returns
     -------
@@ -73,7 +82,8 @@ def draw_landscape(
     Raises
     ------
     InputError
-        Where the colour is unknown, or has not one value for each node.
+        Where the colour is unknown, or has not one value for each node; where there is not one
+        name for each unit.
 
     Examples
     --------
@@ -93,7 +103,7 @@ def draw_landscape(
     figure = Figure(
         figsize=(float(np.clip(2.4 + 1.5 * columns, 6.4, 12)), 4.8), layout="constrained"
     )
-    put_landscape(figure, figure.subplots(), geometry, colour, relation, edges)
+    put_landscape(figure, figure.subplots(), geometry, colour, relation, edges, labels)
     return figure
 
 
@@ -103,10 +113,13 @@ def put_landscape(
     geometry: EmergentGeometry,
     colour: Any,
     relation: Relation | None,
-    edges: int = 2,
+    edges: int | None = None,
+    labels: Any = None,
 ) -> None:
     """Draw the landscape on an axis."""
-    edges = check_integer("edges", edges, least=0)
+    if edges is not None:
+        edges = check_integer("edges", edges, least=0)
+    named = names_of(geometry, labels)
     colours = node_colours(geometry, colour)
     distances = relation_or_default(relation).distances(geometry)
     places = places_of(distances, geometry.layer, geometry.flow, 1)
@@ -114,45 +127,24 @@ def put_landscape(
     y = places.coordinates[:, 0]
     ends = view(y, geometry.flow)
     tall = ends[1] - ends[0] or 1.0
-    step = STEP * columns / (58 * figure.get_figwidth())
+    point = columns / (58 * figure.get_figwidth())
     height = np.floor(BINS * (y - ends[0]) / tall)
-    x = geometry.layer + _side_by_side(height, geometry.layer, geometry.flow, step)
-    _put_edges(axis, geometry, x, y, edges, ends)
+    x = geometry.layer + _side_by_side(height, geometry.layer, geometry.flow, STEP * point)
+    words = _put_edges(axis, geometry, x, y, edges, ends)
     put_nodes(axis, geometry, colours, x, y, np.arange(geometry.n_nodes), _room(geometry))
-    _number_outputs(axis, geometry, x, y, tall)
+    put_names(axis, geometry, named, x, y, ends, point)
     layer_ticks(axis, geometry.names, figure.get_figwidth() - 1.5)
-    axis.set_xlabel("layer   (areas: flow; lines: strongest conductances)", fontsize=9)
+    axis.set_xlabel(f"layer   (areas: flow{words})", fontsize=9)
     axis.set_ylabel("emergent distance")
     room = max(0.06 * columns, 0.05 + np.abs(x - geometry.layer).max())
-    axis.set_xlim(-room, columns - 1 + 1.6 * room)
+    left, right = (point * width_of(named.get(number, [])) for number in (0, columns - 1))
+    axis.set_xlim(-room - left * (0 in named), columns - 1 + room + right)
     axis.set_ylim(ends[0] - 0.06 * tall, ends[1] + 0.06 * tall)
     axis.spines[["top", "right"]].set_visible(False)
     put_scale(figure, [axis], colours)
     beyond = (y < ends[0]) | (y > ends[1])
+    put_beyond(axis, colours, x, y, np.flatnonzero(beyond))
     axis.set_title(title_of(places, relation, geometry.flow, beyond), fontsize=10)
-
-
-def _number_outputs(
-    axis: Any, geometry: EmergentGeometry, x: np.ndarray, y: np.ndarray, tall: float
-) -> None:
-    """Numbers of the outputs beside them, where they are few; close ones make room."""
-    nodes = geometry.in_layer(len(geometry.names) - 1)
-    if not 1 < len(nodes) <= MOST_NUMBERS:
-        return
-    nodes = nodes[np.argsort(y[nodes], kind="stable")]
-    # the nearest heights in least squares that are a line apart
-    up = NUMBER_HEIGHT * tall * np.arange(len(nodes))
-    heights = isotonic_regression(y[nodes] - up).x + up
-    for node, height in zip(nodes.tolist(), heights.tolist()):
-        axis.annotate(
-            str(geometry.unit[node]),
-            (x[nodes].max(), height),
-            xytext=(9, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=8,
-            color="#555555",
-        )
 
 
 def _side_by_side(
@@ -184,16 +176,30 @@ def _put_edges(
     geometry: EmergentGeometry,
     x: np.ndarray,
     y: np.ndarray,
-    most: int,
+    most: int | None,
     ends: tuple[float, float],
-) -> None:
-    """The strongest edges of every node; those that pass over layers are bowed."""
-    source, target, strength = strongest(geometry.conductance, most)
+) -> str:
+    """The strongest edges of every node; those that pass over layers are bowed.
+
+    Returns
+    -------
+    str
+        What the lines are, in words that follow others.
+    """
+    source, target, strength = strongest(geometry.conductance, EDGES if most is None else most)
     if not len(source):
-        return
+        return ""
     order = np.argsort(strength)  # the strongest on top
-    source, target = source[order], target[order]
-    share = strength[order] / strength.max()
+    source, target, strength = source[order], target[order], strength[order]
+    words = "; lines: strongest conductances"
+    pairs, pair = np.unique(geometry.layer[[source, target]], axis=1, return_inverse=True)
+    if most is None:
+        kept = _last_of_each(pair.reshape(-1), MOST_EDGES)
+        if len(kept) < len(source):
+            words += f", at most {MOST_EDGES} between two layers"
+        source, target, strength = source[kept], target[kept], strength[kept]
+    share = strength / strength.max()
+    faint = min(1.0, np.sqrt(MANY * pairs.shape[1] / len(share)))
     run = np.linspace(0, 1, 15)[:, None]
     over = geometry.layer[target] - geometry.layer[source] > 1
     outwards = np.where(y[source] + y[target] < sum(ends), -1, 1)
@@ -202,15 +208,22 @@ def _put_edges(
     lines_y = y[source] + run * (y[target] - y[source]) + 4 * run * (1 - run) * bow
     colours = np.zeros((len(share), 4))
     colours[:, :3] = 0.35
-    colours[:, 3] = (0.1 + 0.7 * share) * min(1.0, np.sqrt(MANY / len(share)))
+    colours[:, 3] = (0.1 + 0.7 * share) * faint
     axis.add_collection(
         LineCollection(
             list(np.stack([lines_x.T, lines_y.T], axis=2)),
             colors=colours,
-            linewidths=0.4 + 2.2 * share,
+            linewidths=0.4 + 2.2 * share * faint,
             zorder=1,
         )
     )
+    return words
+
+
+def _last_of_each(group: np.ndarray, most: int) -> np.ndarray:
+    """Places of the last so many of every group, in order."""
+    kept = [np.flatnonzero(group == number)[-most:] for number in np.unique(group)]
+    return np.sort(np.concatenate(kept))
 
 
 def strongest(conductance: csr_array, most: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

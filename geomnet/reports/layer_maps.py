@@ -11,11 +11,23 @@ from matplotlib.figure import Figure
 from ..errors import InputError, check_integer
 from ..graph import EmergentGeometry
 from ..graph.relations import Relation, relation_or_default
-from .emergent_marks import LARGEST, check_geometry, put_nodes, put_scale, title_of, view
+from .emergent_marks import (
+    LARGEST,
+    check_geometry,
+    put_beyond,
+    put_nodes,
+    put_scale,
+    title_of,
+    view,
+)
 from .node_colours import node_colours
 from .places import places_of
 
 __all__ = ["draw_layers"]
+
+MOST_COLUMNS, MARGIN = 6, 1.16
+SPECK, SPECKS = 1 / 6, 0.25
+"""Part of a shared map across which a layer is a speck, and share of layers that may be."""
 
 
 def draw_layers(
@@ -25,6 +37,7 @@ def draw_layers(
     *,
     nearest: int = 2,
     layers: Any = None,
+    shared: bool | None = None,
 ) -> Figure:
     """Draw every layer as a map, in two coordinates that all layers share.
 
@@ -40,6 +53,11 @@ def draw_layers(
         How many of its nearest nodes every node is joined to; 0 for no lines.
     layers : sequence of int, optional
         Which to draw; all of them by default.
+    shared : bool, optional
+        Whether all maps show the same stretch of both coordinates, so that layers can be compared
+        in place and size. If not, each shows its own, in its own scale, and the title says so. By
+        default they do unless a quarter of the layers would be specks, less than a sixth of the
+        map across.
 
     Returns
     -------
@@ -60,37 +78,62 @@ def draw_layers(
     check_geometry(geometry)
     nearest = check_integer("nearest", nearest, least=0)
     shown = _shown(geometry, layers)
+    if shared not in (None, True, False):
+        raise InputError(f"shared: expected True, False or None, got {shared!r}")
     colours = node_colours(geometry, colour)
     distances = relation_or_default(relation).distances(geometry)
     places = places_of(distances, geometry.layer, geometry.flow, 2)
-    columns = min(len(shown), 6)
+    x, y = places.coordinates.T[::-1]
+    frames = {number: _frame(x, y, geometry.flow, geometry.in_layer(number)) for number in shown}
+    common = _frame(x, y, geometry.flow, np.flatnonzero(np.isin(geometry.layer, shown)))
+    if shared is None:
+        sizes = np.array([half for _, _, half in frames.values() if half])
+        shared = not len(sizes) or bool(np.mean(sizes < SPECK * common[2]) < SPECKS)
+    columns = min(MOST_COLUMNS, len(shown))
     rows = -(-len(shown) // columns)
+    columns = -(-len(shown) // rows)  # the last row as full as can be
     figure = Figure(figsize=(max(2.3 * columns, 4.6) + 0.9, 2.5 * rows + 0.4), layout="constrained")
-    grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
+    grid = figure.subplots(rows, columns, squeeze=False, sharex=shared, sharey=shared)
     for axis in grid.flat[len(shown) :]:
         axis.remove()
     axes = list(grid.flat[: len(shown)])
-    x, y = places.coordinates.T[::-1]
-    ends = [view(line, geometry.flow) for line in (x, y)]
-    half = 0.54 * max(high - low for low, high in ends) or 0.5
-    for (low, high), set_limits in zip(ends, (axes[0].set_xlim, axes[0].set_ylim)):
-        set_limits((low + high) / 2 - half, (low + high) / 2 + half)
-    beyond = np.any([abs(v - sum(e) / 2) > half for v, e in zip((x, y), ends)], axis=0)
-    beyond &= np.isin(geometry.layer, shown)
+    for axis in axes[-columns:]:
+        axis.tick_params(labelbottom=True)
+    unseen = np.zeros(geometry.n_nodes, dtype=bool)
     for axis, number in zip(axes, shown):
         nodes = geometry.in_layer(number)
+        mid_x, mid_y, half = common if shared else frames[number]
+        half = MARGIN * (half or common[2] or 0.5)
+        axis.set(xlim=(mid_x - half, mid_x + half), ylim=(mid_y - half, mid_y + half))
+        out = nodes[(np.abs(x[nodes] - mid_x) > half) | (np.abs(y[nodes] - mid_y) > half)]
+        unseen[out] = True
         pairs = _nearest(distances[np.ix_(nodes, nodes)], nearest)
         ends = np.stack([x[nodes], y[nodes]], axis=1)[pairs]
         axis.add_collection(LineCollection(ends, colors="#bbbbbb", linewidths=0.8, zorder=1))
         put_nodes(axis, geometry, colours, x, y, nodes, LARGEST)
+        put_beyond(axis, colours, x, y, out)
         axis.set_title(geometry.names[number], fontsize=11)
         axis.set_aspect("equal")
         axis.spines[["top", "right"]].set_visible(False)
+        if not shared:
+            axis.locator_params(nbins=3)
+            axis.tick_params(labelsize=8)
     put_scale(figure, axes, colours, 28 * rows)
     figure.supxlabel("emergent distance, second direction", fontsize=10)
     figure.supylabel("first direction", fontsize=10)
-    figure.suptitle(title_of(places, relation, geometry.flow, beyond), fontsize=10)
+    title = title_of(places, relation, geometry.flow, unseen)
+    figure.suptitle(title + ("" if shared else "\neach layer in its own scale"), fontsize=10)
     return figure
+
+
+def _frame(
+    x: np.ndarray, y: np.ndarray, flow: np.ndarray, nodes: np.ndarray
+) -> tuple[float, float, float]:
+    """Middle of the square that shows nodes, and half of its side."""
+    if not len(nodes):
+        return 0.0, 0.0, 0.0
+    (left, right), (low, high) = (view(line[nodes], flow[nodes]) for line in (x, y))
+    return (left + right) / 2, (low + high) / 2, max(right - left, high - low) / 2
 
 
 def _nearest(distances: np.ndarray, most: int) -> np.ndarray:

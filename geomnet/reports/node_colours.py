@@ -13,8 +13,15 @@ from matplotlib.colors import CenteredNorm, ListedColormap, LogNorm, Normalize
 
 from ..errors import InputError, check_array
 from ..graph import EmergentGeometry
+from ..graph.curvature import WeightedGraph
 
-__all__ = ["NodeColours", "capacity_shares", "curvature_in_words", "node_colours"]
+__all__ = [
+    "NodeColours",
+    "capacity_shares",
+    "curvature_in_words",
+    "kept_curvature",
+    "node_colours",
+]
 
 HORIZON = ("#999999", "#d55e00")
 """Of nodes that can be seen, and of those behind a horizon."""
@@ -53,6 +60,12 @@ class NodeColours:
         """Colours, (N, 4)."""
         return self.scale.to_rgba(self.values)
 
+    @property
+    def edges(self) -> np.ndarray:
+        """Colours of the dots' edges, (N,): dark around what is pale, else white."""
+        bright = self.rgba[:, :3] @ (0.2126, 0.7152, 0.0722)
+        return np.where(bright > PALE, "#555555", "#ffffff")
+
 
 def capacity_shares(geometry: EmergentGeometry) -> np.ndarray:
     r"""What every node holds of the capacity, :math:`½[\log(I + n\mathcal K)]_{ii}`, in nats.
@@ -76,11 +89,17 @@ ATTRIBUTES: dict[str, tuple[Callable[[EmergentGeometry], np.ndarray], str]] = {
 }
 DEPTH = 1e3
 """Range of a logarithmic scale; what is fainter has the colour of its end."""
+FENCE = 3.0
+"""Interquartile ranges beyond a quartile: what lies farther out has the colour of its end, for
+else a value or two would take all colours from the others (the outer fences of Tukey 1977)."""
+PALE = 0.7
+"""Brightness from which a colour needs an edge to be seen on white."""
 LOGARITHMIC = ("flow", "fisher", "planck_length")
 CURVATURES = {
     "ollivier": "Ollivier curvature",
     "ollivier_average": "average Ollivier curvature",
     "ollivier_bound": "lower bound of Ollivier curvature",
+    "ollivier_upper": "upper bound of Ollivier curvature",
     "forman": "Forman curvature",
     "forman_augmented": "augmented Forman curvature",
     "resistance": "resistance curvature",
@@ -102,9 +121,9 @@ def node_colours(geometry: EmergentGeometry, colour: Any) -> NodeColours:
         scale = _scale(values, colour in LOGARITHMIC, finer=colour == "planck_length")
         return NodeColours(values, scale, label)
     if colour in geometry.curvatures:
-        graph = geometry.weighted_graph()
-        values = graph.node_means(geometry.curvatures[colour])
-        spread = float(np.max(np.abs(values), initial=0.0)) or 1.0
+        graph = WeightedGraph(geometry.n_nodes, geometry.edges)
+        values = graph.node_means(kept_curvature(geometry, colour))
+        spread = _within_fences(np.abs(values))[1] or 1.0
         scale = ScalarMappable(CenteredNorm(0.0, spread), matplotlib.colormaps["PuOr_r"])
         return NodeColours(values, scale, f"{curvature_in_words(colour)}, mean of a node's edges")
     known = ", ".join([*ATTRIBUTES, *geometry.curvatures])
@@ -114,15 +133,31 @@ def node_colours(geometry: EmergentGeometry, colour: Any) -> NodeColours:
     )
 
 
+def kept_curvature(geometry: EmergentGeometry, name: str) -> np.ndarray:
+    """A curvature in ``geometry.curvatures``, which is one number for every edge."""
+    values = geometry.curvatures[name]
+    return check_array(f"geometry.curvatures[{name!r}]", values, shape=(len(geometry.edges),))
+
+
 def curvature_in_words(name: str) -> str:
     """Name of a curvature, of one's own as it is."""
     return CURVATURES.get(name, name.replace("_", " "))
 
 
+def _within_fences(values: np.ndarray) -> tuple[float, float]:
+    """The least and the largest value that are not far out."""
+    left, right = np.quantile(values, (0.25, 0.75)) if len(values) else (0.0, 0.0)
+    reach = FENCE * (right - left) or np.inf  # half of them alike: no measure of the others
+    inside = values[(values >= left - reach) & (values <= right + reach)]
+    return float(inside.min(initial=left)), float(inside.max(initial=right))
+
+
 def _scale(values: np.ndarray, logarithmic: bool = False, finer: bool = False) -> ScalarMappable:
-    """A scale from the least to the largest finite value; darker is more, or finer."""
+    """A scale over the finite values, none far out; darker is more, or finer."""
     finite = values[np.isfinite(values)]
     low, high = (finite.min(), finite.max()) if finite.size else (0.0, 1.0)
+    if finite.size and not logarithmic:
+        low, high = _within_fences(finite)
     if high <= low:  # all alike: the middle of the scale
         low, high = (low / 2, 2 * high) if logarithmic and low > 0 else (low - 0.5, high + 0.5)
     norm = Normalize(low, high)

@@ -13,6 +13,9 @@ __all__ = ["Places", "places_of"]
 
 GAP = 0.15
 """Between parts, relative to what all parts take."""
+FARTHEST = 1e4
+"""Times the median distance: what is farther apart is scaled as if it were so far, for the squares
+of such distances would take all digits from the others."""
 ROUNDING = 1e-10
 """Variance below which a direction is none, relative to the mean squared distance."""
 
@@ -48,6 +51,7 @@ def places_of(distances: np.ndarray, layer: np.ndarray, mass: np.ndarray, dimens
     is what can be drawn. The directions of the largest variance would often be those that part
     layer from layer, which are drawn apart anyway: here variance is within layers, every node
     weighed by its mass. Where distances are Euclidean nothing is drawn farther apart than it is.
+    Distances of more than 10⁴ times the median one are taken to be that long.
 
     Parameters
     ----------
@@ -66,14 +70,20 @@ def places_of(distances: np.ndarray, layer: np.ndarray, mass: np.ndarray, dimens
     sizes = np.bincount(part, minlength=count)
     order = np.argsort(-sizes, kind="stable")
     part = np.argsort(order)[part]  # the largest is part 0
-    coordinates = np.zeros((len(layer), dimension))
+    coordinates, distances = np.zeros((len(layer), dimension)), np.array(distances, dtype=float)
     for number in range(count):
         nodes = np.flatnonzero(part == number)
-        block = distances[np.ix_(nodes, nodes)]
+        distances[np.ix_(nodes, nodes)] = block = _bounded(distances[np.ix_(nodes, nodes)])
         coordinates[nodes] = _scaled(block, layer[nodes], mass[nodes], dimension)
     truth = _truth(coordinates, distances, layer, part, mass)
     _set_apart(coordinates, part, count)
     return Places(coordinates, part, truth)
+
+
+def _bounded(distances: np.ndarray) -> np.ndarray:
+    """Distances of one part, none out of proportion."""
+    positive = distances[distances > 0]
+    return np.minimum(distances, FARTHEST * np.median(positive)) if positive.size else distances
 
 
 def _scaled(
