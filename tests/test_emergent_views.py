@@ -45,6 +45,16 @@ def test_colours_of_curvatures_do_not_follow_one_edge():
     assert figure.axes[1]._colorbar.extend == "min"
 
 
+def test_curvatures_far_from_zero_have_a_scale_of_their_own():
+    values = RNG.uniform(-420, -380, size=len(GEOMETRY.edges))
+    figure = draw_landscape(curved(values), "mine")
+    means = [values[(GEOMETRY.edges == node).any(axis=1)].mean() for node in range(23)]
+    close(figure.axes[1].get_ylim(), [min(means), max(means)])
+    assert np.ptp(dots(figure.axes[0])[2][:, :3].sum(axis=1)) > 0.5
+    figure = draw_landscape(curved(values / 400 + 0.99), "mine")
+    assert sum(figure.axes[1].get_ylim()) == 0
+
+
 def test_what_is_pale_has_a_dark_edge():
     values = np.where(np.arange(23) < 12, 0.0, 1.0)
     figure = draw_landscape(curved(np.zeros(len(GEOMETRY.edges))), "mine")

@@ -123,9 +123,13 @@ def node_colours(geometry: EmergentGeometry, colour: Any) -> NodeColours:
     if colour in geometry.curvatures:
         graph = WeightedGraph(geometry.n_nodes, geometry.edges)
         values = graph.node_means(kept_curvature(geometry, colour))
+        label = f"{curvature_in_words(colour)}, mean of a node's edges"
+        least, most = _within_fences(values)
+        if max(least, -most) > (most - least) > 0:
+            return NodeColours(values, _scale(values), label)  # far from zero: no sign to show
         spread = _within_fences(np.abs(values))[1] or 1.0
         scale = ScalarMappable(CenteredNorm(0.0, spread), matplotlib.colormaps["PuOr_r"])
-        return NodeColours(values, scale, f"{curvature_in_words(colour)}, mean of a node's edges")
+        return NodeColours(values, scale, label)
     known = ", ".join([*ATTRIBUTES, *geometry.curvatures])
     raise InputError(
         f"colour: unknown {colour!r}; choose from {known}, or give one number for each of "
