@@ -98,42 +98,52 @@ def _padded(networks: np.ndarray, *places: int) -> np.ndarray:
 
 
 def _eliminated(networks: np.ndarray, start: int, stop: int) -> np.ndarray:
-    """Networks of the other nodes, with the same effective conductances."""
-    while start < stop:
-        first = max(start, stop - PANEL)
-        networks = _without(networks, first, stop)
-        stop = first
-    return networks
+    r"""Networks of the other nodes, with the same effective conductances.
 
-
-def _without(networks: np.ndarray, start: int, stop: int) -> np.ndarray:
-    r"""Eliminate a few nodes: :math:`c_{ij} \leftarrow c_{ij} + c_{ki}c_{kj}/s_k`, one by one.
-
-    :math:`s_k` is the sum over the nodes that are left. Of what goes to nodes that stay the sum
-    alone is carried along, and `combined` the sum over earlier nodes that each row became.
+    Nodes go one by one, :math:`c_{ij} \leftarrow c_{ij} + c_{ki}c_{kj}/s_k` with :math:`s_k` the
+    sum over the nodes that are left: first in their own rows, then at once in those that stay.
     """
     b, n, _ = networks.shape
     count = stop - start
     kept = np.r_[0:start, stop:n]
-    others = networks[:, start:stop][:, :, kept]
-    rows = np.zeros((b, count, 2 * count + 1))
-    rows[:, :, :count] = networks[:, start:stop, start:stop]
-    rows[:, :, count] = others.sum(axis=2)
-    rows[:, range(count), range(count + 1, 2 * count + 1)] = 1.0
+    rows = networks[:, start:stop][:, :, np.r_[start:stop, kept]]
+    total = np.empty((b, count, 1))
+    for first in range(0, count, PANEL):
+        last = min(first + PANEL, count)
+        panel = rows[:, first:last, first:]
+        total[:, first:last] = _reduce(panel, last - first)
+        if last < count:
+            panel = panel[:, :, last - first :]
+            ahead = panel[:, :, : count - last].swapaxes(1, 2)
+            rows[:, last:, last:] += np.matmul(ahead, panel / total[:, first:last])
+    left = networks[:, kept][:, :, kept]
+    rows = rows[:, :, count:]
+    if count == 1:
+        left += rows.swapaxes(1, 2) * (rows / total)
+    else:
+        left += np.matmul(rows.swapaxes(1, 2), rows / total)
+    return left
+
+
+def _reduce(rows: np.ndarray, count: int) -> np.ndarray:
+    """Make the first nodes' rows those they have when their turn comes; their sums, (b, count, 1).
+
+    Of the columns of other nodes the sum alone is carried along, and which rows are added to which.
+    """
+    b = len(rows)
+    work = np.zeros((b, count, 2 * count + 1))
+    work[:, :, :count] = rows[:, :, :count]
+    work[:, :, count] = rows[:, :, count:].sum(axis=2)
+    work[:, range(count), range(count + 1, 2 * count + 1)] = 1.0
     total = np.empty((b, count, 1))
     for k in range(count):
-        at = rows[:, k, k + 1 : count + 1].sum(axis=1)
+        at = work[:, k, k + 1 : count + 1].sum(axis=1)
         at[at == 0] = 1.0  # a node that nothing is joined to
         total[:, k, 0] = at
         if k + 1 < count:
-            share = rows[:, k, k + 1 : count] / at[:, None]
-            row = rows[:, k, k + 1 : count + k + 2]
-            rows[:, k + 1 :, k + 1 : count + k + 2] += share[:, :, None] * row[:, None]
-    left = networks[:, kept][:, :, kept]
-    if count == 1:
-        left += others.swapaxes(1, 2) * (others / total)
-        return left
-    combined = rows[:, :, count + 1 :]
-    others = np.matmul(combined, others)
-    left += np.matmul(others.swapaxes(1, 2), others / total)
-    return left
+            share = work[:, k, k + 1 : count] / at[:, None]
+            row = work[:, k, k + 1 : count + k + 2]
+            work[:, k + 1 :, k + 1 : count + k + 2] += share[:, :, None] * row[:, None]
+    if count > 1:
+        rows[:, :, count:] = np.matmul(work[:, :, count + 1 :], rows[:, :, count:])
+    return total
