@@ -59,7 +59,7 @@ class EmergentGeometry:
         :math:`E|s_{ij}|^2`, likewise.
     weight : csr_array, shape (N, N)
         Of affine maps the weight, of skips the coefficient; of the layers of a field of one's own
-        the mean derivative.
+        the mean derivative. Of parallel edges those that carry something add.
     time : ndarray, shape (layers,)
         Emergent time :math:`½\log\operatorname{tr}(G_l\operatorname{Cov}h_l)` of every layer,
         :math:`G_l = E[(∂z/∂h_l)^\top F\,∂z/∂h_l]`.

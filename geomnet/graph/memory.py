@@ -49,6 +49,8 @@ def efficiency(geometry: EmergentGeometry) -> float:
 
     .. math:: ½\log\det(I + n\mathcal K)\Big/ \tfrac r2\log(1 + n\operatorname{tr}\mathcal K/r),
         \qquad r = \operatorname{rank}\mathcal K.
+
+    The rank counts eigenvalues above rounding; where one lies there, the efficiency may jump.
     """
     values = spectrum(geometry)
     rank = int(np.sum(values > len(values) * np.finfo(float).eps * values[0]))
