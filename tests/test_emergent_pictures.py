@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from fisher_cases import close
 from graph_cases import NETWORKS, SAMPLE, SOFTMAX, geometry_of
-from picture_cases import GEOMETRY, RNG, Embedded, dots, lines, made
+from picture_cases import GEOMETRY, RNG, Embedded, begin_anew, dots, lines, made
 from scipy.sparse import csr_array
 from scipy.spatial.distance import cdist
 
@@ -27,6 +27,11 @@ from geomnet.reports.node_colours import capacity_shares
 RESIDUAL = geometry_of(NETWORKS["tanh, residual"])
 EULER = geometry_of(NETWORKS["euler"])
 DRAWERS = (draw_landscape, draw_layers, draw_spectrum, draw_time, draw_curvature, draw_geometry)
+
+
+@pytest.fixture(autouse=True)
+def same_numbers_in_any_order():
+    begin_anew()
 
 
 @pytest.fixture(scope="module")

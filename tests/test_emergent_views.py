@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from fisher_cases import close
 from matplotlib.colors import to_rgba
-from picture_cases import GEOMETRY, RNG, Embedded, dots, lines, made
+from picture_cases import GEOMETRY, RNG, Embedded, begin_anew, dots, lines, made
 
 import geomnet as gn
 from geomnet.reports import draw_curvature, draw_geometry, draw_landscape, draw_layers
@@ -14,6 +14,11 @@ from geomnet.reports.emergent_marks import view
 from geomnet.reports.landscape import strongest
 
 WIDE = made((6, 150, 120, 3))
+
+
+@pytest.fixture(autouse=True)
+def same_numbers_in_any_order():
+    begin_anew()
 
 
 def curved(values):
