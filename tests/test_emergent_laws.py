@@ -151,6 +151,10 @@ def test_what_depth_weakens_is_not_dead():
     )
     assert geometry.dead == ((0, 4), (0, 5))  # those of no input
     assert geometry.flow[geometry.layer == 0].max() < 1e-15 * geometry.flow.max()
+    alone = geometry.coarse_grain(np.arange(geometry.n_nodes))
+    same(alone, geometry, names=("gate_fisher", "flow", "conductance", "weight"))
+    assert len(alone.edges) == len(geometry.edges)
+    assert len(geometry.merge_copies(1e-13).edges) == len(geometry.edges)
 
 
 # -- copies and groups ------------------------------------------------------------------------

@@ -72,7 +72,8 @@ def gathered(
     first = np.unique(groups, return_index=True)[1]
     layer, unit, flow = geometry.layer[first], geometry.unit[first], gather @ geometry.flow
     hears = says = gather
-    between = [geometry.conductance.data, np.sqrt(geometry.edge_fisher.data)]
+    sizes = geometry.conductance.data
+    between = [sizes, np.sqrt(geometry.edge_fisher.data)]
     tails, heads = geometry.edges.T
     if signs is None:
         unit = np.concatenate([np.arange(np.sum(layer == k)) for k in np.unique(layer)])
@@ -87,7 +88,7 @@ def gathered(
         says = csr_array((turned, (groups, nodes)), shape=gather.shape)
     kept = flow > CANCELLED * (gather @ geometry.flow)
     conductance, root = (_between(geometry, groups, values)[kept][:, kept] for values in between)
-    carries = conductance > CANCELLED * geometry.conductance.max()
+    carries = conductance > CANCELLED * _between(geometry, groups, sizes)[kept][:, kept]
 
     def both(matrix: np.ndarray, rows: csr_array = gather) -> np.ndarray:
         return np.ascontiguousarray((rows @ matrix @ rows.T)[np.ix_(kept, kept)])
