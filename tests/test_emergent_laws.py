@@ -193,6 +193,15 @@ def test_copies_of_either_sign_are_one_unit(factor):
             )
 
 
+def test_parallel_edges_that_cancel_in_weight_alone_stay():
+    """A skip of 1 beside a weight of -1: the scores differ where the unit is curved."""
+    matrices = [np.eye(3, 4), -np.eye(3), np.ones((3, 3)) + np.diag([1.0, 2.0, 4.0])]
+    case = (*gn.FeedForward.from_arrays(matrices, None, "tanh", {1: 1.0}), None)
+    geometry = geometry_of(case)
+    assert (geometry.weight.data == 0).sum() == 3
+    same(geometry.merge_copies(), geometry, names=("conductance", "edge_fisher", "flow"))
+
+
 def test_copies_that_cancel_are_dead():
     copies, one = with_copy(-1.0)
     merged, expected = geometry_of(copies).merge_copies(), geometry_of(one)

@@ -80,7 +80,7 @@ def gathered(
     else:
         turned = signs * np.where(geometry.sensitivity[first[groups], nodes] < 0, -1.0, 1.0)
         flow = np.abs(gather @ (signs * geometry.flow))
-        sign = turned[tails] * np.sign(geometry.weight.data) * (signs * turned)[heads]
+        sign = turned[tails] * (signs * turned)[heads] * np.where(geometry.weight.data < 0, -1, 1)
         between = [sign * values for values in between]
         # copies hear the same, up to the sign of the first of them: not a sum but a mean
         share = geometry.flow / (gather.T @ (gather @ geometry.flow))
