@@ -19,8 +19,17 @@ from ..networks.models import FieldModel, Model, ProgramModel
 from ..sample import Sample
 from .moments import Moments
 from .nodes import Skeleton, skeleton_of
+from .relations import cosines
 
-__all__ = ["Edges", "Origin", "alive_nodes", "common", "covariance", "emergent_time"]
+__all__ = [
+    "Edges",
+    "Origin",
+    "alive_nodes",
+    "common",
+    "constant_nodes",
+    "covariance",
+    "emergent_time",
+]
 
 TINY = np.finfo(float).tiny
 ROUNDING = 16 * np.finfo(float).eps
@@ -216,9 +225,7 @@ def common(gram: np.ndarray, flow: np.ndarray) -> np.ndarray:
 
     Nodes of no size, which the others have nothing in common with, have all in common.
     """
-    size = np.sqrt(np.diag(gram))
-    scale, none = np.outer(size, size), size == 0
-    cosine = np.divide(gram, scale, out=np.zeros_like(gram), where=scale > 0)
+    cosine, none = cosines(gram), np.diag(gram) == 0
     cosine[np.ix_(none, none)] = 1.0
     return np.outer(flow, flow) * cosine**2
 

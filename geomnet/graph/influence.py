@@ -24,6 +24,7 @@ from scipy.sparse import csr_array
 from ..errors import InputError, check_array, check_choice
 from ..sample import Sample
 from .assembly import Edges, Origin, alive_nodes, constant_nodes, covariance
+from .memory import rank_of
 from .moments import Moments, moments_of, paired_with_each
 from .nodes import Skeleton
 
@@ -156,7 +157,7 @@ def _memory_gradient(
         kept = np.maximum(values, 0.0)
         slopes = 0.5 * n / (1 + n * kept)
         if name == "efficiency":
-            rank = int(np.sum(kept > len(kept) * np.finfo(float).eps * kept[-1]))
+            rank = rank_of(kept)
             mean = n * kept.sum() / rank
             most = 0.5 * rank * np.log1p(mean)
             slopes = slopes / most - geometry.capacity / most**2 * 0.5 * n / (1 + mean)

@@ -15,7 +15,15 @@ from scipy.linalg import eigh
 if TYPE_CHECKING:
     from .geometry import EmergentGeometry
 
-__all__ = ["capacity", "efficiency", "horizon", "planck_length", "robustness", "spectrum"]
+__all__ = [
+    "capacity",
+    "efficiency",
+    "horizon",
+    "planck_length",
+    "rank_of",
+    "robustness",
+    "spectrum",
+]
 
 
 def planck_length(geometry: EmergentGeometry) -> np.ndarray:
@@ -34,14 +42,19 @@ def spectrum(geometry: EmergentGeometry) -> np.ndarray:
     return np.maximum(values, 0.0)
 
 
+def rank_of(values: np.ndarray) -> int:
+    """Number of eigenvalues above rounding."""
+    return int(np.sum(values > len(values) * np.finfo(float).eps * values.max()))
+
+
 def capacity(geometry: EmergentGeometry) -> float:
     r"""Capacity :math:`½\log\det(I + n\mathcal K)`, in nats."""
-    return 0.5 * float(np.sum(np.log1p(geometry.n * spectrum(geometry))))
+    return 0.5 * float(np.sum(np.log1p(geometry.n * geometry.spectrum)))
 
 
 def robustness(geometry: EmergentGeometry) -> float:
     r"""Robustness :math:`λ_{\max}(\mathcal K)^{-1/2}`."""
-    return float(spectrum(geometry)[0] ** -0.5)
+    return float(geometry.spectrum[0] ** -0.5)
 
 
 def efficiency(geometry: EmergentGeometry) -> float:
@@ -52,7 +65,7 @@ def efficiency(geometry: EmergentGeometry) -> float:
 
     The rank counts eigenvalues above rounding; where one lies there, the efficiency may jump.
     """
-    values = spectrum(geometry)
-    rank = int(np.sum(values > len(values) * np.finfo(float).eps * values[0]))
+    values = geometry.spectrum
+    rank = rank_of(values)
     most = 0.5 * rank * np.log1p(geometry.n * float(values.sum()) / rank)
     return capacity(geometry) / float(most)
