@@ -71,12 +71,12 @@ def fit(size: str, metric_name: str) -> dict[str, Any]:
     network, metric, target = problem(size, metric_name)
     method = None
     if size == "large":
-        method = gn.ArchitectureSQP(max_iter=LARGE_ITERATIONS[metric_name])
+        method = gn.control.ArchitectureSQP(max_iter=LARGE_ITERATIONS[metric_name])
     found: dict[str, Any] = {}
 
     def run():
         try:
-            found["geo"] = gn.fit_geodesic(network, metric, target, method=method)
+            found["geo"] = gn.constrained_geodesic(network, metric, target, method=method)
         except gn.ConvergenceError as error:
             found["geo"] = error.result
 
@@ -132,7 +132,7 @@ def gradient(size: str, metric_name: str) -> dict[str, Any]:
     import geomnet as gn
 
     network, metric, _ = problem(size, metric_name)
-    action = gn.Action(network, metric)
+    action = gn.control.Action(network, metric)
     points, theta = action.points, network.init(0)
 
     def energy(theta):

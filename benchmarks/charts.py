@@ -130,7 +130,7 @@ class Bench:
         start, end = self.problem.start, self.problem.end
         metric = self.autograd_metric if solver.endswith("autograd") else self.metric
         if solver.startswith("SpectralPath"):
-            return gn.geodesic(metric, start, end, method=gn.SpectralPath(rtol=setting))
+            return gn.geodesic(metric, start, end, method=gn.geodesics.SpectralPath(rtol=setting))
         if solver == "default":
             return gn.geodesic(metric, start, end)
         if solver == "Shooting":

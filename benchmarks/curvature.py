@@ -27,7 +27,7 @@ SHORT = 0.05
 
 def calls(quantity: str) -> Callable[[Any], Any]:
     """Our function of a graph."""
-    from geomnet.graph.curvature import forman, ollivier
+    from geomnet.curvature import forman, ollivier
 
     if quantity == "forman":
         return forman
@@ -57,7 +57,7 @@ def compare(peer: PeerProcess, name: str, quantity: str, turns: int) -> dict[str
     import numpy as np
     from curvature_problems import problem
 
-    from geomnet.graph.curvature import WeightedGraph
+    from geomnet.curvature import WeightedGraph
 
     graph = problem(name)
     arrays = WeightedGraph.from_networkx(graph)
@@ -95,7 +95,7 @@ def bounds(name: str) -> dict[str, Any]:
     from curvature_problems import problem
     from scipy.stats import spearmanr
 
-    from geomnet.graph.curvature import WeightedGraph, ollivier
+    from geomnet.curvature import WeightedGraph, ollivier
 
     arrays = WeightedGraph.from_networkx(problem(name))
     exact = timed(lambda: ollivier(fresh(arrays)))
@@ -117,7 +117,7 @@ def cores(peer: PeerProcess, name: str, turns: int) -> list[dict[str, Any]]:
     """Wall time of the exact curvature on one and two processes, medians of turns."""
     from curvature_problems import problem
 
-    from geomnet.graph.curvature import WeightedGraph, ollivier
+    from geomnet.curvature import WeightedGraph, ollivier
 
     arrays = WeightedGraph.from_networkx(problem(name))
     ollivier(fresh(arrays), n_jobs=2)  # the pool is made
@@ -143,7 +143,7 @@ def large(n: int = 2000, m: int = 400_000) -> list[dict[str, Any]]:
     """A layered net of n nodes and m edges, from arrays."""
     import numpy as np
 
-    from geomnet.graph.curvature import WeightedGraph, forman, ollivier, resistance_curvature
+    from geomnet.curvature import WeightedGraph, forman, ollivier, resistance_curvature
 
     rng = np.random.default_rng(0)
     ends = np.linspace(0, n, 6).astype(int)

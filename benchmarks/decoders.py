@@ -70,7 +70,7 @@ class DecoderBench(Bench):
             return gn.geodesic(self.autograd_metric, start, end)
         metric = self.autograd_metric if solver.endswith("autograd") else self.metric
         if solver.startswith("SpectralPath"):
-            return gn.geodesic(metric, start, end, method=gn.SpectralPath(rtol=setting))
+            return gn.geodesic(metric, start, end, method=gn.geodesics.SpectralPath(rtol=setting))
         return gn.geodesic(metric, start, end, n_steps=setting, method=gn.PathNewton())
 
     def call(self, solver: str, setting: Any, budget: float) -> Answer:

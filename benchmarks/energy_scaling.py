@@ -60,7 +60,7 @@ def measure_size(n: int) -> dict[str, list[float]]:
     t = np.linspace(0, 1, N_STEPS + 1)[:, None, None]
     path = (1 - t) * x + t * gn.datasets.swirl(x)
     direction = np.random.default_rng(0).normal(size=(N_STEPS - 1, *x.shape))
-    energy = gn.PathEnergy(metric)
+    energy = gn.geometry.PathEnergy(metric)
 
     def gradient():
         return energy.linearise(path).gradient

@@ -25,7 +25,7 @@ from typing import Any
 from common import RESULTS, busy_share, environment, print_table, run_with_threads, write_json
 from peer import PeerProcess, peer_python
 
-from geomnet.files import write_whole
+from geomnet.utils.files import write_whole
 
 COLUMNS = 16
 SPARED = 3.0

@@ -28,7 +28,7 @@ def study_of(found: dict[str, Any]) -> Any:
     """The study of kept results, without the networks."""
     import numpy as np
 
-    from geomnet.studies.label_noise_result import MEASURES, WORDS, LabelNoiseStudy
+    from geomnet.studies.label_noise.result import MEASURES, WORDS, LabelNoiseStudy
 
     names = ("noises", "seeds", *(name for name in MEASURES if name != "excesses"))
     return LabelNoiseStudy(
@@ -46,7 +46,7 @@ def main() -> None:
     if not parser.parse_args().draw:
         run_with_threads(1)
         busy = busy_share()
-        from geomnet.studies.label_noise import label_noise_study
+        from geomnet.studies.label_noise.study import label_noise_study
 
         begin = time.perf_counter()
         study = label_noise_study()
@@ -91,9 +91,9 @@ def main() -> None:
             for name, pair in study.correlations().items()
         ],
     )
-    from geomnet.reports.label_noise import draw_label_noise
+    from geomnet.plotting.label_noise import plot_label_noise
 
-    draw_label_noise(study).savefig(FIGURE, dpi=130, metadata={"Software": None})
+    plot_label_noise(study).savefig(FIGURE, dpi=130, metadata={"Software": None})
     print(f"\nwrote {FIGURE.relative_to(ROOT)}")
 
 

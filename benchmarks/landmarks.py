@@ -233,9 +233,9 @@ def counts(gn: Any, metric: Any, x: Any, y: Any) -> list[dict[str, Any]]:
     """Gradients and Hessian products to a gradient norm of 1e-8, and what they give."""
     rows = []
     for n in (20, 40, 80):
-        method = CountedMethod(gn.PathNewtonCG(tol=1e-8))
+        method = CountedMethod(gn.geodesics.PathNewtonCG(tol=1e-8))
         geo = gn.geodesic(metric, x, y, n_steps=n, method=method)
-        cold = gn.PathNewtonCG(tol=1e-8)
+        cold = gn.geodesics.PathNewtonCG(tol=1e-8)
         _, line = cold.solve(metric, cold.guess(metric, x, y, n))
         spent = [s.gradient_evaluations + s.hessian_products for s in method.solutions]
         rows.append(

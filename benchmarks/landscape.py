@@ -17,7 +17,7 @@ def main() -> None:
     model.fit(points[:1200], labels[:1200])
     network, theta = gn.FeedForward.from_sklearn(model)
     geometry = gn.EmergentGeometry.from_network(network, theta, points[:500], gn.Categorical(10))
-    gn.draw_landscape(geometry).savefig(TO, dpi=120)
+    gn.plot_landscape(geometry).savefig(TO, dpi=120)
 
 
 if __name__ == "__main__":

@@ -70,12 +70,12 @@ def main() -> None:
     import geomnet as gn
 
     relations = (
-        gn.CausalLength(),
-        gn.CorrelationLength(),
-        gn.ActivationInformation(),
-        gn.FisherAngle(),
-        gn.FisherChord(),
-        gn.FlowResistance(),
+        gn.emergent.CausalLength(),
+        gn.emergent.CorrelationLength(),
+        gn.emergent.ActivationInformation(),
+        gn.emergent.FisherAngle(),
+        gn.emergent.FisherChord(),
+        gn.emergent.FlowResistance(),
     )
     names = [type(relation).__name__ for relation in relations]
     results: dict[str, dict[str, Any]] = {name: {} for name in names}

@@ -33,10 +33,10 @@ STYLES: dict[str, tuple[str, str, str]] = {
     "LogODESolver": ("#c77cb0", "<", "--"),
 }
 LABELS = {
-    "SpectralPath": "gn.SpectralPath",
+    "SpectralPath": "gn.geodesics.SpectralPath",
     "SpectralPath, autograd": "… by autograd",
     "PathNewton": "gn.PathNewton",
-    "PathLBFGS": "gn.PathLBFGS",
+    "PathLBFGS": "gn.geodesics.PathLBFGS",
     "Shooting": "gn.Shooting",
     "default": "gn.geodesic, as it comes",
     "GEORCE": "GEORCE, JAX, compiled before",

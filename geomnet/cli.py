@@ -98,7 +98,7 @@ def _parser() -> argparse.ArgumentParser:
 def _compare(arguments: argparse.Namespace) -> int:
     from .reports import check_folder, table, write_report
     from .studies import compare
-    from .studies.options import Options
+    from .studies.comparison.options import Options
 
     options = {
         name: getattr(arguments, name)

@@ -20,27 +20,29 @@ LIKELIHOODS = _named(
     categorical=gn.Categorical(4),
     bernoulli=gn.Bernoulli(3),
     gaussian=gn.Gaussian(0.7, 3),
-    heteroscedastic=gn.HeteroscedasticGaussian(2),
+    heteroscedastic=gn.likelihoods.HeteroscedasticGaussian(2),
 )
 
 RADIAL_KERNELS = _named(
     gaussian=gn.GaussianKernel(0.8),
     matern32=gn.Matern32Kernel(1.3),
-    matern52=gn.Matern52Kernel(0.6),
+    matern52=gn.geometry.Matern52Kernel(0.6),
 )
 
 # for points of the plane; more features than any test has points
 KERNELS = RADIAL_KERNELS + _named(
-    features=gn.FeatureKernel(gn.RandomFeatureField(dim=2, width=60, scale=0.8, seed=3))
+    features=gn.geometry.FeatureKernel(
+        gn.networks.RandomFeatureField(dim=2, width=60, scale=0.8, seed=3)
+    )
 )
 
 # of one dimension, which is not the number of hidden units or features
 FIELDS = _named(
     tanh=gn.TanhField(dim=3, width=5),
-    relu=gn.ReLUField(dim=3, width=5),
-    linear=gn.LinearField(dim=3),
-    random_features=gn.RandomFeatureField(dim=3, width=7, scale=0.9, seed=1),
-    function=gn.FunctionField(
+    relu=gn.networks.ReLUField(dim=3, width=5),
+    linear=gn.networks.LinearField(dim=3),
+    random_features=gn.networks.RandomFeatureField(dim=3, width=7, scale=0.9, seed=1),
+    function=gn.networks.FunctionField(
         lambda x, theta: theta[0] * anp.sin(x[:, ::-1]) + theta[1] * x,
         dim=3,
         parameters=2,
@@ -48,7 +50,9 @@ FIELDS = _named(
     ),
 )
 
-INTEGRATORS = _named(euler=gn.Euler(), midpoint=gn.Midpoint(), rk4=gn.RK4())
+INTEGRATORS = _named(
+    euler=gn.networks.Euler(), midpoint=gn.networks.Midpoint(), rk4=gn.networks.RK4()
+)
 
 # -- metrics ----------------------------------------------------------------------------------
 
@@ -88,13 +92,18 @@ L2_METRICS = _named(l2=gn.L2Metric(SPACE))
 ENERGY_METRICS = _named(
     energy_gaussian=gn.EnergyMetric(SPACE, gn.GaussianKernel(0.8)),
     energy_matern32=_ENERGY,
-    energy_matern52=gn.EnergyMetric(SPACE, gn.Matern52Kernel(0.9)),
+    energy_matern52=gn.EnergyMetric(SPACE, gn.geometry.Matern52Kernel(0.9)),
     energy_features=gn.EnergyMetric(
-        SPACE, gn.FeatureKernel(gn.RandomFeatureField(dim=2, width=60, scale=0.8, seed=3))
+        SPACE,
+        gn.geometry.FeatureKernel(
+            gn.networks.RandomFeatureField(dim=2, width=60, scale=0.8, seed=3)
+        ),
     ),
     energy_nugget=gn.EnergyMetric(SPACE, gn.GaussianKernel(1.5), nugget=0.1),
     energy_few_features_nugget=gn.EnergyMetric(
-        SPACE, gn.FeatureKernel(gn.RandomFeatureField(dim=2, width=3, seed=0)), nugget=0.2
+        SPACE,
+        gn.geometry.FeatureKernel(gn.networks.RandomFeatureField(dim=2, width=3, seed=0)),
+        nugget=0.2,
     ),
 )
 
@@ -105,7 +114,10 @@ FISHER_RAO_METRICS = _named(
         gn.Gaussian(0.7, 2), [[1.0, 0.2], [-0.4, 0.9]], bias=[0.0, 1.0], ridge=0.1
     ),
     fisher_rao_heteroscedastic=_fisher_rao(
-        gn.HeteroscedasticGaussian(1), [[1.2, 0.1], [0.3, 0.6]], bias=[0.2, 0.1], ridge=0.02
+        gn.likelihoods.HeteroscedasticGaussian(1),
+        [[1.2, 0.1], [0.3, 0.6]],
+        bias=[0.2, 0.1],
+        ridge=0.02,
     ),
     # three classes that one direction of the plane decides
     fisher_rao_rank_one=_fisher_rao(
@@ -133,9 +145,9 @@ def _pairs(method, metrics):
 
 # every solver with each metric it can do
 SOLVERS = (
-    _pairs(gn.StraightLine(), [m for m in METRICS if m.values[0].structure == "flat"])
-    + _pairs(gn.PointwiseNewton(), FISHER_RAO_METRICS)
-    + _pairs(gn.PathNewtonCG(), METRICS)
+    _pairs(gn.geodesics.StraightLine(), [m for m in METRICS if m.values[0].structure == "flat"])
+    + _pairs(gn.geodesics.PointwiseNewton(), FISHER_RAO_METRICS)
+    + _pairs(gn.geodesics.PathNewtonCG(), METRICS)
 )
 
 # -- geodesics in closed form -----------------------------------------------------------------

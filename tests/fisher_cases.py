@@ -21,13 +21,13 @@ LIKELIHOODS = {
     "categorical": gn.Categorical(4),
     "bernoulli": gn.Bernoulli(3),
     "gaussian": gn.Gaussian(0.7, 3),
-    "heteroscedastic": gn.HeteroscedasticGaussian(3),
+    "heteroscedastic": gn.likelihoods.HeteroscedasticGaussian(3),
 }
 KINDS = ("true", "mc", "empirical")
 INTEGRATORS = {
-    "euler": (gn.Euler(), oracles.euler_step),
-    "midpoint": (gn.Midpoint(), oracles.midpoint_step),
-    "rk4": (gn.RK4(), oracles.rk4_step),
+    "euler": (gn.networks.Euler(), oracles.euler_step),
+    "midpoint": (gn.networks.Midpoint(), oracles.midpoint_step),
+    "rk4": (gn.networks.RK4(), oracles.rk4_step),
 }
 
 
@@ -186,10 +186,10 @@ def function_case():
 
 FIELDS = {
     "tanh": gn.TanhField(3, 4),
-    "relu": gn.ReLUField(3, 4),
-    "linear": gn.LinearField(3),
-    "features": gn.RandomFeatureField(3, 5, scale=0.9, seed=1),
-    "function": gn.FunctionField(
+    "relu": gn.networks.ReLUField(3, 4),
+    "linear": gn.networks.LinearField(3),
+    "features": gn.networks.RandomFeatureField(3, 5, scale=0.9, seed=1),
+    "function": gn.networks.FunctionField(
         lambda x, theta: theta[0] * anp.sin(x[:, ::-1]) + theta[1] * x, dim=3, parameters=2
     ),
 }

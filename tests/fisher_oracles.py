@@ -54,15 +54,15 @@ def feed_forward(widths, activations, biases, skips, theta, x):
 
 def velocity(field, theta, x):
     """Velocity of a field at one point."""
-    if isinstance(field, gn.TanhField | gn.ReLUField):
+    if isinstance(field, gn.TanhField | gn.networks.ReLUField):
         d, m = field.dim, field.width
         w, b, a, c, _ = split(theta, (m, d), (m,), (d, m), (d,))
         name = "tanh" if isinstance(field, gn.TanhField) else "relu"
         return anp.dot(a, ACTIVATIONS[name](anp.dot(w, x) + b)) + c
-    if isinstance(field, gn.LinearField):
+    if isinstance(field, gn.networks.LinearField):
         m, c, _ = split(theta, (field.dim, field.dim), (field.dim,))
         return anp.dot(m, x) + c
-    if isinstance(field, gn.RandomFeatureField):
+    if isinstance(field, gn.networks.RandomFeatureField):
         rng = np.random.default_rng(field.seed)
         frequencies = rng.normal(size=(field.width, field.dim)) / field.scale
         phases = rng.uniform(0, 2 * np.pi, size=field.width)
@@ -130,7 +130,7 @@ def kronecker(widths, activations, skips, theta, sample, information):
 
 def log_likelihood_gap(likelihood, z, other):
     """KL divergence of p(y|z) from p(y|other) for one datum, from its definition."""
-    if isinstance(likelihood, gn.Gaussian | gn.HeteroscedasticGaussian):
+    if isinstance(likelihood, gn.Gaussian | gn.likelihoods.HeteroscedasticGaussian):
         (a, s), (b, t) = oracles.moments(likelihood, z), oracles.moments(likelihood, other)
         return np.sum(np.log(t / s) + (s**2 + (a - b) ** 2) / (2 * t**2) - 0.5)
     pairs = oracles.outcomes(likelihood, z)

@@ -7,8 +7,8 @@ import autograd.numpy as anp
 import numpy as np
 
 import geomnet as gn
-from geomnet.graph.nodes import skeleton_of
-from geomnet.networks.models import model_of
+from geomnet.networks.model import model_of
+from geomnet.networks.nodes import skeleton_of
 
 RNG = np.random.default_rng(5)
 POINTS = RNG.normal(size=(9, 4))
@@ -150,14 +150,16 @@ CASES = {
         FROM_FIVE,
     ),
     "tanh field, euler": Case(
-        field(gn.TanhField, gn.Euler()), (1, 3), NONE, (1, 3), (1, 3), (5,), READOUT
+        field(gn.TanhField, gn.networks.Euler()), (1, 3), NONE, (1, 3), (1, 3), (5,), READOUT
     ),
-    "tanh field, bare": Case(field(gn.TanhField, gn.Euler()), (1, 3), NONE, (1, 3), (1, 3)),
+    "tanh field, bare": Case(
+        field(gn.TanhField, gn.networks.Euler()), (1, 3), NONE, (1, 3), (1, 3)
+    ),
     "width of the state": Case(
-        field(gn.TanhField, gn.Euler(), 4), (1, 3), NONE, (1, 3), (1, 3), (5,), READOUT
+        field(gn.TanhField, gn.networks.Euler(), 4), (1, 3), NONE, (1, 3), (1, 3), (5,), READOUT
     ),
     "relu field, midpoint": Case(
-        field(gn.ReLUField, gn.Midpoint()),
+        field(gn.networks.ReLUField, gn.networks.Midpoint()),
         (1, 3, 5, 7),
         (1, 3, 5, 7),
         NONE,
@@ -166,7 +168,7 @@ CASES = {
         READOUT,
     ),
     "tanh field, rk4": Case(
-        field(gn.TanhField, gn.RK4()),
+        field(gn.TanhField, gn.networks.RK4()),
         (1, 4, 7, 10, 12, 15, 18, 21),
         NONE,
         (1, 4, 7, 10, 12, 15, 18, 21),
@@ -174,13 +176,17 @@ CASES = {
         (23,),
         READOUT,
     ),
-    "features": Case(gn.Network(gn.RandomFeatureField(4, 6), 2), shift=(5,), readout=READOUT),
+    "features": Case(
+        gn.Network(gn.networks.RandomFeatureField(4, 6), 2), shift=(5,), readout=READOUT
+    ),
     "own field": Case(
-        gn.Network(gn.FunctionField(lambda x, theta: anp.sin(x * theta), 4, 4), 2),
+        gn.Network(gn.networks.FunctionField(lambda x, theta: anp.sin(x * theta), 4, 4), 2),
         shift=(3,),
         readout=READOUT,
     ),
-    "own field, bare": Case(gn.Network(gn.FunctionField(lambda x, theta: x * theta, 4, 4), 2)),
-    "linear field": Case(gn.Network(gn.LinearField(4), 2), shift=(3,), readout=READOUT),
+    "own field, bare": Case(
+        gn.Network(gn.networks.FunctionField(lambda x, theta: x * theta, 4, 4), 2)
+    ),
+    "linear field": Case(gn.Network(gn.networks.LinearField(4), 2), shift=(3,), readout=READOUT),
 }
 PAIRS = [(name, kind, layer) for name, case in CASES.items() for kind, layer in case.layers()]

@@ -8,9 +8,9 @@ import numpy as np
 from fisher_cases import close
 
 import geomnet as gn
-from geomnet.graph import EmergentGeometry
-from geomnet.graph.moments import edge_scores, gate_scores
-from geomnet.graph.nodes import skeleton_of
+from geomnet.emergent import EmergentGeometry
+from geomnet.emergent.scores import edge_scores, gate_scores
+from geomnet.networks.nodes import skeleton_of
 
 RNG = np.random.default_rng(3)
 POINTS = RNG.normal(size=(9, 4))
@@ -42,9 +42,9 @@ NETWORKS = HOMOGENEOUS | {
     "tanh": feed_forward("tanh", True),
     "tanh, residual": feed_forward("tanh", True, {1: 0.25}),
     "gelu, long skip": feed_forward(("gelu", "silu", "tanh", "identity"), True, {1: (1, 2.0)}),
-    "euler": field(gn.TanhField, gn.Euler()),
-    "midpoint": field(gn.TanhField, gn.Midpoint()),
-    "rk4": field(gn.ReLUField, gn.RK4()),
+    "euler": field(gn.TanhField, gn.networks.Euler()),
+    "midpoint": field(gn.TanhField, gn.networks.Midpoint()),
+    "rk4": field(gn.networks.ReLUField, gn.networks.RK4()),
 }
 
 
@@ -56,11 +56,14 @@ def own_field(integrator):
         hidden = anp.tanh(anp.dot(x, anp.reshape(w, (5, 4)).T) + b)
         return anp.dot(hidden, anp.reshape(a, (4, 5)).T) + c
 
-    network = gn.Network(gn.FunctionField(velocity, 4, 49), 2, integrator)
+    network = gn.Network(gn.networks.FunctionField(velocity, 4, 49), 2, integrator)
     return network, NETWORKS["euler"][1], READOUT
 
 
-FIELDS = {"own field": own_field(gn.Euler()), "own field, rk4": own_field(gn.RK4())}
+FIELDS = {
+    "own field": own_field(gn.networks.Euler()),
+    "own field, rk4": own_field(gn.networks.RK4()),
+}
 RELU = feed_forward("relu", True)
 
 

@@ -144,7 +144,7 @@ def draw(likelihood, z, rng):
 
 def kernel(k, x, y):
     """Kernel of two points: Rasmussen & Williams, eqs. (4.9) and (4.17), or Ψ(x)R⁻¹Ψ(y)ᵀ."""
-    if isinstance(k, gn.FeatureKernel):
+    if isinstance(k, gn.geometry.FeatureKernel):
         left, right = k.field.features(x[None])[0], k.field.features(y[None])[0]
         effort = np.ones(len(left)) if k.effort is None else np.asarray(k.effort)
         effort = np.diag(effort) if effort.ndim == 1 else effort

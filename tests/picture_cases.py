@@ -21,7 +21,7 @@ GEOMETRY = geometry_of(NETWORKS["tanh"])
 
 
 @dataclass(frozen=True, eq=False)
-class Embedded(gn.Relation):
+class Embedded(gn.emergent.Relation):
     """Distances of points."""
 
     points: np.ndarray

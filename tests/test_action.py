@@ -8,7 +8,7 @@ from cases import FIELDS, INTEGRATORS
 from oracles import central_difference, numerical_gradient
 
 import geomnet as gn
-from geomnet.path_energy import LeftRule
+from geomnet.geometry.steps import LeftRule
 
 RNG = np.random.default_rng(4)
 POINTS = RNG.normal(size=(6, 3))
@@ -32,7 +32,9 @@ def parameters(network, seed=0):
 @pytest.mark.parametrize("rule", ["midpoint", "left"])
 @pytest.mark.parametrize("metric", METRICS)
 def test_gradient_is_the_difference_quotient(metric, rule):
-    action = gn.Action(gn.Network(gn.TanhField(3, 2), 3, gn.Midpoint()), metric, rule)
+    action = gn.control.Action(
+        gn.Network(gn.TanhField(3, 2), 3, gn.networks.Midpoint()), metric, rule
+    )
     theta = parameters(action.network)
     value, gradient = action.value_and_gradient(theta)
     assert value == pytest.approx(action.value(theta), rel=1e-12)
@@ -44,7 +46,7 @@ def test_gradient_is_the_difference_quotient(metric, rule):
 @pytest.mark.parametrize("field", FIELDS)
 def test_gradient_is_autograds(field, integrator):
     network = gn.Network(field, 4, integrator)
-    action = gn.Action(network, gn.L2Metric(SPACE))
+    action = gn.control.Action(network, gn.L2Metric(SPACE))
     theta = parameters(network)
 
     def energy(theta):
@@ -88,28 +90,30 @@ def test_left_rule(metric):
     np.testing.assert_allclose(steps.squared, rule.squared_step(path[:-1], path[1:]))
 
     def energy(path):
-        return gn.PathEnergy(rule).value(path)
+        return gn.geometry.PathEnergy(rule).value(path)
 
-    state = gn.PathEnergy(rule).linearise(path)
+    state = gn.geometry.PathEnergy(rule).linearise(path)
     along = np.zeros_like(path)
     along[1:-1] = np.random.default_rng(2).normal(size=along[1:-1].shape)
     slope = central_difference(energy, path, along)
     assert np.vdot(state.gradient, along[1:-1]) == pytest.approx(slope, rel=1e-8)
-    expected = central_difference(lambda z: gn.PathEnergy(rule).linearise(z).gradient, path, along)
+    expected = central_difference(
+        lambda z: gn.geometry.PathEnergy(rule).linearise(z).gradient, path, along
+    )
     found = state.hessian_product(along[1:-1])
     np.testing.assert_allclose(found, expected, atol=1e-8 * np.abs(expected).max())
 
 
 def test_the_action_outside_the_domain_is_infinite():
-    action = gn.Action(gn.Network(gn.LinearField(3), 2), gn.EnergyMetric(SPACE))
+    action = gn.control.Action(gn.Network(gn.networks.LinearField(3), 2), gn.EnergyMetric(SPACE))
     collapse = np.zeros((2, 12))
     collapse[0, [0, 4, 8]] = -2.0  # x ↦ x − ½·2x = 0
     assert action.value(collapse) == np.inf
-    with pytest.raises(gn.DomainError, match="kernel matrix"):
+    with pytest.raises(gn.errors.DomainError, match="kernel matrix"):
         action.value_and_gradient(collapse)
     overflow = np.full((2, 12), 1e200)
     assert action.value(overflow) == np.inf
-    with pytest.raises(gn.DomainError, match="overflow"):
+    with pytest.raises(gn.errors.DomainError, match="overflow"):
         action.value_and_gradient(overflow)
 
 
@@ -117,15 +121,15 @@ def test_unfit_arguments():
     network = gn.Network(gn.TanhField(3, 2), 2)
     metric = gn.L2Metric(SPACE)
     with pytest.raises(gn.InputError, match="network: expected"):
-        gn.Action("network", metric)
+        gn.control.Action("network", metric)
     with pytest.raises(gn.InputError, match="metric: expected"):
-        gn.Action(network, gn.L2Metric)
+        gn.control.Action(network, gn.L2Metric)
     with pytest.raises(gn.InputError, match="R\\^2"):
-        gn.Action(gn.Network(gn.TanhField(2, 2), 2), metric)
+        gn.control.Action(gn.Network(gn.TanhField(2, 2), 2), metric)
     with pytest.raises(gn.InputError, match="rule: unknown 'right'"):
-        gn.Action(network, metric, "right")
+        gn.control.Action(network, metric, "right")
     with pytest.raises(gn.InputError, match="theta: expected shape"):
-        gn.Action(network, metric).value(np.zeros(3))
+        gn.control.Action(network, metric).value(np.zeros(3))
 
 
 @pytest.mark.parametrize("integrator", INTEGRATORS)

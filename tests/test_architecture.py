@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 import geomnet as gn
-from geomnet.architecture.layer_blocks import Cometrics, LayerBlocks, ScaledBlocks, solve_quadratic
-from geomnet.architecture.layer_regression import regress_layers
-from geomnet.path_energy import LeftRule
+from geomnet.control.layer_blocks import Cometrics, LayerBlocks, ScaledBlocks, solve_quadratic
+from geomnet.control.layer_regression import regress_layers
+from geomnet.geometry.steps import LeftRule
 
 
 def swirl(points, angle=1.5):
@@ -63,7 +63,7 @@ def jacobian(theta, network=NETWORK, points=POINTS):
 @pytest.mark.parametrize("name", METRICS)
 def test_reaches_the_target_at_a_stationary_point_above_the_bound(name, rule):
     metric = METRICS[name]
-    geo = gn.fit_geodesic(NETWORK, metric, TARGET, rule=rule)
+    geo = gn.constrained_geodesic(NETWORK, metric, TARGET, rule=rule)
     states = NETWORK.states(geo.theta, POINTS)
     assert geo.converged
     np.testing.assert_allclose(states, geo.path, rtol=1e-12, atol=1e-12)
@@ -78,7 +78,7 @@ def test_reaches_the_target_at_a_stationary_point_above_the_bound(name, rule):
     assert geo.gap < 0.02
 
     # the residual by dense least squares is no larger than the one reported
-    _, gradient = gn.Action(NETWORK, metric, rule).value_and_gradient(geo.theta)
+    _, gradient = gn.control.Action(NETWORK, metric, rule).value_and_gradient(geo.theta)
     to_end = jacobian(geo.theta)[-TARGET.size :]
     best = np.linalg.lstsq(to_end.T, -gradient.reshape(-1), rcond=None)[0]
     left = np.linalg.norm(gradient.reshape(-1) + to_end.T @ best) / np.linalg.norm(gradient)
@@ -87,8 +87,8 @@ def test_reaches_the_target_at_a_stationary_point_above_the_bound(name, rule):
 
 def test_no_parameters_nearby_do_better():
     """Random feasible perturbations, restored to the target, cost more energy."""
-    geo = gn.fit_geodesic(NETWORK, METRICS["l2"], TARGET)
-    action = gn.Action(NETWORK, METRICS["l2"])
+    geo = gn.constrained_geodesic(NETWORK, METRICS["l2"], TARGET)
+    action = gn.control.Action(NETWORK, METRICS["l2"])
     rng = np.random.default_rng(5)
     for _ in range(5):
         theta = geo.theta + 0.1 * rng.normal(size=geo.theta.shape)
@@ -100,10 +100,10 @@ def test_no_parameters_nearby_do_better():
         assert action.value(theta) > geo.energy
 
 
-@pytest.mark.parametrize("integrator", [gn.Midpoint(), gn.RK4()])
+@pytest.mark.parametrize("integrator", [gn.networks.Midpoint(), gn.networks.RK4()])
 def test_other_integrators(integrator):
     network = gn.Network(gn.TanhField(2, 10), 4, integrator)
-    geo = gn.fit_geodesic(network, METRICS["l2"], TARGET)
+    geo = gn.constrained_geodesic(network, METRICS["l2"], TARGET)
     assert rms(network(geo.theta, POINTS) - TARGET) <= 1e-9
     assert 0 <= geo.gap < 1e-2
 
@@ -113,7 +113,7 @@ def test_swirl_of_the_specification():
     points = np.random.default_rng(0).normal(size=(64, 2))
     network = gn.Network(gn.TanhField(2, 16), 16)
     metric = gn.L2Metric(gn.FunctionSpace(points))
-    geo = gn.fit_geodesic(network, metric, swirl(points))
+    geo = gn.constrained_geodesic(network, metric, swirl(points))
     missed = network(geo.theta, points) - swirl(points)
     assert np.sqrt(np.mean(np.sum(missed**2, axis=1))) <= 1e-9
     assert geo.kkt_residual <= 2e-5
@@ -123,35 +123,37 @@ def test_swirl_of_the_specification():
 
 
 def test_same_seed_same_numbers_and_a_start_of_ones_own():
-    first = gn.fit_geodesic(NETWORK, METRICS["l2"], TARGET, seed=3)
-    again = gn.fit_geodesic(NETWORK, METRICS["l2"], TARGET, seed=3)
+    first = gn.constrained_geodesic(NETWORK, METRICS["l2"], TARGET, seed=3)
+    again = gn.constrained_geodesic(NETWORK, METRICS["l2"], TARGET, seed=3)
     assert np.array_equal(first.theta, again.theta)
-    resumed = gn.fit_geodesic(NETWORK, METRICS["l2"], TARGET, theta=first.theta)
+    resumed = gn.constrained_geodesic(NETWORK, METRICS["l2"], TARGET, theta=first.theta)
     assert resumed.iterations <= 2
     assert resumed.energy <= first.energy * (1 + 1e-9)
 
 
 def test_little_memory_takes_a_scaled_identity_or_the_lagrangian():
     size = TARGET.size
-    small = gn.ArchitectureSQP(max_bytes=ScaledBlocks.bytes_needed(5, size), tol=1e-3)
+    small = gn.control.ArchitectureSQP(max_bytes=ScaledBlocks.bytes_needed(5, size), tol=1e-3)
     assert LayerBlocks.bytes_needed(5, size) > small.max_bytes
-    geo = gn.fit_geodesic(NETWORK, METRICS["l2"], TARGET, method=small)
+    geo = gn.constrained_geodesic(NETWORK, METRICS["l2"], TARGET, method=small)
     assert rms(NETWORK(geo.theta, POINTS) - TARGET) <= 1e-9
-    tiny = gn.ArchitectureSQP(max_bytes=100.0)
+    tiny = gn.control.ArchitectureSQP(max_bytes=100.0)
     with pytest.raises(gn.InputError, match=r"max_bytes: n·d = 20 needs"):
-        gn.fit_geodesic(NETWORK, METRICS["l2"], TARGET, method=tiny)
-    other = gn.fit_geodesic(NETWORK, METRICS["l2"], TARGET, method=gn.ArchitectureLagrangian())
+        gn.constrained_geodesic(NETWORK, METRICS["l2"], TARGET, method=tiny)
+    other = gn.constrained_geodesic(
+        NETWORK, METRICS["l2"], TARGET, method=gn.control.ArchitectureLagrangian()
+    )
     assert rms(NETWORK(other.theta, POINTS) - TARGET) <= 1e-4
     assert 0 <= other.gap < 0.05
     assert "as asked" in repr(other)
 
 
 def test_the_solver_is_chosen_by_memory():
-    from geomnet.architecture.fit import _choose
+    from geomnet.control.solve import _choose
 
-    assert _choose(None, 5, 20)[0] == gn.ArchitectureSQP()
+    assert _choose(None, 5, 20)[0] == gn.control.ArchitectureSQP()
     method, why = _choose(None, 5, 30_000)
-    assert method == gn.ArchitectureLagrangian()
+    assert method == gn.control.ArchitectureLagrangian()
     assert "take more than 2e+09 bytes" in why
 
 
@@ -167,18 +169,18 @@ def order(energies, distance):
 @pytest.mark.parametrize(
     ("field", "points"),
     [
-        (gn.RandomFeatureField(2, 60, scale=0.7, seed=1), POINTS[:6]),
-        (gn.LinearField(2), POINTS[:3]),
+        (gn.networks.RandomFeatureField(2, 60, scale=0.7, seed=1), POINTS[:6]),
+        (gn.networks.LinearField(2), POINTS[:3]),
     ],
     ids=["features", "linear"],
 )
 def test_linear_fields_attain_the_unrestricted_minimum(field, points):
     """Euler layers, left rule, the energy metric of their own features: the minima coincide."""
-    metric = gn.EnergyMetric(gn.FunctionSpace(points), gn.FeatureKernel(field))
+    metric = gn.EnergyMetric(gn.FunctionSpace(points), gn.geometry.FeatureKernel(field))
     target = points @ np.array([[1.2, 0.5], [-0.4, 0.9]]).T * 0.4 + 0.6 * points
     energies = []
     for depth in (8, 16, 32):
-        geo = gn.fit_geodesic(gn.Network(field, depth), metric, target, rule="left")
+        geo = gn.constrained_geodesic(gn.Network(field, depth), metric, target, rule="left")
         assert abs(geo.gap) < 1e-8
         energies.append(geo.energy)
         # the least effort of layers with these states: what θ itself spends, at its least
@@ -189,12 +191,12 @@ def test_linear_fields_attain_the_unrestricted_minimum(field, points):
 
 def test_fewer_features_than_points():
     """An affine map of nine points costs the effort it costs on three, which determine it."""
-    field, matrix = gn.LinearField(2), np.array([[1.2, 0.5], [-0.4, 0.9]])
+    field, matrix = gn.networks.LinearField(2), np.array([[1.2, 0.5], [-0.4, 0.9]])
     network = gn.Network(field, 8)
     energies = []
     for points in (POINTS[:3], POINTS[:9]):
-        metric = gn.EnergyMetric(gn.FunctionSpace(points), gn.FeatureKernel(field))
-        geo = gn.fit_geodesic(network, metric, points @ matrix.T + 0.2, rule="left")
+        metric = gn.EnergyMetric(gn.FunctionSpace(points), gn.geometry.FeatureKernel(field))
+        geo = gn.constrained_geodesic(network, metric, points @ matrix.T + 0.2, rule="left")
         energies.append(geo.energy)
     assert energies[0] == pytest.approx(energies[1], rel=1e-7)
     assert geo.lower_bound is None
@@ -208,25 +210,27 @@ def test_singular_kernel_by_random_features():
     """Five features move six points by going back and forth; two draws agree."""
     points = np.random.default_rng(2).normal(size=(6, 2))
     target = points + 0.3 * (swirl(points) - points)
-    field = gn.RandomFeatureField(2, 5, scale=0.7, seed=1)
-    metric = gn.EnergyMetric(gn.FunctionSpace(points), gn.FeatureKernel(field))
+    field = gn.networks.RandomFeatureField(2, 5, scale=0.7, seed=1)
+    metric = gn.EnergyMetric(gn.FunctionSpace(points), gn.geometry.FeatureKernel(field))
     network = gn.Network(field, 8)
     first, second = (
-        gn.fit_geodesic(network, metric, target, rule="left", seed=seed) for seed in (0, 1)
+        gn.constrained_geodesic(network, metric, target, rule="left", seed=seed) for seed in (0, 1)
     )
     assert first.energy == pytest.approx(second.energy, rel=1e-6)
     np.testing.assert_allclose(network(first.theta, points), target, atol=1e-9)
 
 
 def test_singular_kernels_that_nothing_can_be_done_about():
-    field = gn.RandomFeatureField(2, 5)
-    metric = gn.EnergyMetric(SPACE, gn.FeatureKernel(field))
-    with pytest.raises(gn.SingularKernelError, match="give FeatureKernel"):
-        gn.fit_geodesic(NETWORK, metric, TARGET, rule="left")
-    with pytest.raises(gn.SingularKernelError, match="give rule='left'"):
-        gn.fit_geodesic(gn.Network(field, 4), metric, TARGET)
-    with pytest.raises(gn.SingularKernelError, match=r"gn.Euler\(\)"):
-        gn.fit_geodesic(gn.Network(field, 4, gn.RK4()), metric, TARGET, rule="left")
+    field = gn.networks.RandomFeatureField(2, 5)
+    metric = gn.EnergyMetric(SPACE, gn.geometry.FeatureKernel(field))
+    with pytest.raises(gn.errors.SingularKernelError, match="give FeatureKernel"):
+        gn.constrained_geodesic(NETWORK, metric, TARGET, rule="left")
+    with pytest.raises(gn.errors.SingularKernelError, match="give rule='left'"):
+        gn.constrained_geodesic(gn.Network(field, 4), metric, TARGET)
+    with pytest.raises(gn.errors.SingularKernelError, match=r"gn.networks.Euler\(\)"):
+        gn.constrained_geodesic(
+            gn.Network(field, 4, gn.networks.RK4()), metric, TARGET, rule="left"
+        )
 
 
 # -- matrices ---------------------------------------------------------------------------------
@@ -238,7 +242,7 @@ def test_layer_blocks_are_the_saddle_point_of_their_formula(name):
     metric = METRICS[name]
     network = gn.Network(gn.TanhField(2, 10), 3)
     theta = 0.5 * network.init(1) + 0.1
-    here = gn.Action(network, metric).linearise(theta)
+    here = gn.control.Action(network, metric).linearise(theta)
     states, damping = here.network.states, 0.3
     blocks = LayerBlocks(here.network, Cometrics(metric, "midpoint", states, here.steps), damping)
     p, size = theta.shape[1], POINTS.size
@@ -279,7 +283,7 @@ def test_projected_conjugate_gradients_solve_the_quadratic():
     """Against the dense saddle-point system."""
     network = gn.Network(gn.TanhField(2, 10), 3)
     theta = 0.5 * network.init(1) + 0.1
-    here = gn.Action(network, METRICS["energy"]).linearise(theta)
+    here = gn.control.Action(network, METRICS["energy"]).linearise(theta)
     to_all = jacobian(theta, network)
     states = here.network.states
     hessian = np.empty((theta.size, theta.size))
@@ -324,14 +328,14 @@ def test_regressed_layers_follow_the_path():
 
 
 def test_the_identity_costs_nothing():
-    geo = gn.fit_geodesic(NETWORK, METRICS["energy"], POINTS)
+    geo = gn.constrained_geodesic(NETWORK, METRICS["energy"], POINTS)
     assert (geo.energy, geo.length, geo.gap, geo.iterations) == (0.0, 0.0, 0.0, 0)
     assert np.array_equal(geo.curve.end, POINTS)
 
 
 def test_a_single_point_moves_straight():
     metric = gn.L2Metric(gn.FunctionSpace([[0.5, -1.0]]))
-    geo = gn.fit_geodesic(gn.Network(gn.TanhField(2, 4), 4), metric, [[3.5, 3.0]])
+    geo = gn.constrained_geodesic(gn.Network(gn.TanhField(2, 4), 4), metric, [[3.5, 3.0]])
     assert geo.energy == pytest.approx(25.0, rel=1e-6)
 
 
@@ -340,58 +344,64 @@ def test_a_changed_order_on_the_line_is_refused(metric):
     points = np.array([[-1.0], [0.3], [1.2]])
     network = gn.Network(gn.TanhField(1, 6), 6)
     space = gn.FunctionSpace(points)
-    with pytest.raises(gn.DomainError, match="changes the order of the points"):
-        gn.fit_geodesic(network, metric(space), [[0.3], [-1.0], [1.2]])
-    with pytest.raises(gn.DomainError, match="changes the order of the points"):
-        gn.fit_geodesic(network, metric(space), [[-1.0], [-1.0], [1.2]])
-    geo = gn.fit_geodesic(network, metric(space), [[-1.4], [0.1], [0.5]])
+    with pytest.raises(gn.errors.DomainError, match="changes the order of the points"):
+        gn.constrained_geodesic(network, metric(space), [[0.3], [-1.0], [1.2]])
+    with pytest.raises(gn.errors.DomainError, match="changes the order of the points"):
+        gn.constrained_geodesic(network, metric(space), [[-1.0], [-1.0], [1.2]])
+    geo = gn.constrained_geodesic(network, metric(space), [[-1.4], [0.1], [0.5]])
     assert geo.gap < 0.01
 
 
 def test_points_neither_meet_nor_part():
     met = TARGET.copy()
     met[7] = met[3]
-    with pytest.raises(gn.DomainError, match="points 3 and 7 are equal in the target but not"):
-        gn.fit_geodesic(NETWORK, METRICS["l2"], met)
+    with pytest.raises(
+        gn.errors.DomainError, match="points 3 and 7 are equal in the target but not"
+    ):
+        gn.constrained_geodesic(NETWORK, METRICS["l2"], met)
     twice = np.concatenate([POINTS, POINTS[:1]])
     metric = gn.L2Metric(gn.FunctionSpace(twice))
     parted = swirl(twice)
     parted[-1] += 0.1
-    with pytest.raises(gn.DomainError, match="points 0 and 10 are equal in the sample but not"):
-        gn.fit_geodesic(NETWORK, metric, parted)
-    together = gn.fit_geodesic(NETWORK, metric, swirl(twice))
+    with pytest.raises(
+        gn.errors.DomainError, match="points 0 and 10 are equal in the sample but not"
+    ):
+        gn.constrained_geodesic(NETWORK, metric, parted)
+    together = gn.constrained_geodesic(NETWORK, metric, swirl(twice))
     assert np.array_equal(together.path[-1, 0], together.path[-1, -1])
 
 
 def test_too_few_parameters():
-    network = gn.Network(gn.LinearField(2), 3)
+    network = gn.Network(gn.networks.LinearField(2), 3)
     with pytest.raises(gn.ConvergenceError, match="18 parameters for 20 end-point conditions") as e:
-        gn.fit_geodesic(network, METRICS["l2"], TARGET)
+        gn.constrained_geodesic(network, METRICS["l2"], TARGET)
     assert not e.value.result.converged
     assert e.value.result.endpoint_violation > 0.01
     # though an affine target is within reach of them
     affine = POINTS @ np.array([[1.2, 0.5], [-0.4, 0.9]]).T + 0.3
-    geo = gn.fit_geodesic(network, METRICS["l2"], affine)
+    geo = gn.constrained_geodesic(network, METRICS["l2"], affine)
     np.testing.assert_allclose(network(geo.theta, POINTS), affine, atol=1e-9)
 
 
 def test_enough_parameters_of_too_poor_a_field():
     with pytest.raises(gn.ConvergenceError, match="does not reach this target"):
-        gn.fit_geodesic(gn.Network(gn.LinearField(2), 6), METRICS["l2"], TARGET)
+        gn.constrained_geodesic(gn.Network(gn.networks.LinearField(2), 6), METRICS["l2"], TARGET)
 
 
 def test_stopping_early_is_loud_and_keeps_what_was_reached():
     with pytest.raises(gn.ConvergenceError, match="after 2 iterations") as error:
-        gn.fit_geodesic(NETWORK, METRICS["l2"], TARGET, method=gn.ArchitectureSQP(max_iter=2))
+        gn.constrained_geodesic(
+            NETWORK, METRICS["l2"], TARGET, method=gn.control.ArchitectureSQP(max_iter=2)
+        )
     geo = error.value.result
     assert geo.iterations == 2
     assert "NOT CONVERGED" in repr(geo)
-    assert geo.energy == pytest.approx(gn.Action(NETWORK, METRICS["l2"]).value(geo.theta))
+    assert geo.energy == pytest.approx(gn.control.Action(NETWORK, METRICS["l2"]).value(geo.theta))
 
 
 def test_an_interrupt_keeps_what_was_reached(monkeypatch):
     seen = []
-    original = gn.Action.linearise
+    original = gn.control.Action.linearise
 
     def interrupting(self, theta):
         seen.append(theta)
@@ -399,45 +409,47 @@ def test_an_interrupt_keeps_what_was_reached(monkeypatch):
             raise KeyboardInterrupt
         return original(self, theta)
 
-    monkeypatch.setattr(gn.Action, "linearise", interrupting)
+    monkeypatch.setattr(gn.control.Action, "linearise", interrupting)
     with pytest.raises(gn.ConvergenceError, match="interrupted") as error:
-        gn.fit_geodesic(NETWORK, METRICS["l2"], TARGET)
+        gn.constrained_geodesic(NETWORK, METRICS["l2"], TARGET)
     assert np.array_equal(error.value.result.theta, seen[2])
 
 
 def test_save_and_load(tmp_path):
-    geo = gn.fit_geodesic(NETWORK, METRICS["l2"], TARGET)
+    geo = gn.constrained_geodesic(NETWORK, METRICS["l2"], TARGET)
     geo.save(tmp_path / "fit.npz")
-    again = gn.ArchitectureGeodesic.load(tmp_path / "fit.npz")
+    again = gn.control.ArchitectureGeodesic.load(tmp_path / "fit.npz")
     assert repr(again) == repr(geo)
     assert np.array_equal(again.theta, geo.theta)
     assert again.counts == geo.counts
     assert again.network is None
     np.savez(tmp_path / "other.npz", path=np.zeros(2))
     with pytest.raises(gn.InputError, match="no saved fit"):
-        gn.ArchitectureGeodesic.load(tmp_path / "other.npz")
+        gn.control.ArchitectureGeodesic.load(tmp_path / "other.npz")
 
 
 def test_unfit_arguments():
     metric = METRICS["l2"]
     with pytest.raises(gn.InputError, match="target: expected shape"):
-        gn.fit_geodesic(NETWORK, metric, TARGET[:3])
+        gn.constrained_geodesic(NETWORK, metric, TARGET[:3])
     with pytest.raises(gn.InputError, match="target: 1 of its 20 entries"):
-        gn.fit_geodesic(NETWORK, metric, np.where(TARGET[0, 0] == TARGET, np.nan, TARGET))
+        gn.constrained_geodesic(NETWORK, metric, np.where(TARGET[0, 0] == TARGET, np.nan, TARGET))
     with pytest.raises(gn.InputError, match="theta: expected shape"):
-        gn.fit_geodesic(NETWORK, metric, TARGET, theta=np.zeros(3))
+        gn.constrained_geodesic(NETWORK, metric, TARGET, theta=np.zeros(3))
     with pytest.raises(gn.InputError, match="method: expected"):
-        gn.fit_geodesic(NETWORK, metric, TARGET, method=gn.PathNewtonCG())
+        gn.constrained_geodesic(NETWORK, metric, TARGET, method=gn.geodesics.PathNewtonCG())
     with pytest.raises(gn.InputError, match="rule: unknown"):
-        gn.fit_geodesic(NETWORK, metric, TARGET, rule="right")
+        gn.constrained_geodesic(NETWORK, metric, TARGET, rule="right")
     with pytest.raises(gn.InputError, match="network: expected"):
-        gn.fit_geodesic(gn.TanhField(2, 4), metric, TARGET)
+        gn.constrained_geodesic(gn.TanhField(2, 4), metric, TARGET)
     with pytest.raises(gn.InputError, match="tol: expected a finite number"):
-        gn.ArchitectureSQP(tol=0)
+        gn.control.ArchitectureSQP(tol=0)
     collapse = np.zeros((2, 6))
     collapse[0, [0, 3]] = -2.0  # all points to the origin by half-way
-    with pytest.raises(gn.DomainError, match="theta: its curve leaves"):
-        gn.fit_geodesic(gn.Network(gn.LinearField(2), 2), METRICS["energy"], TARGET, theta=collapse)
+    with pytest.raises(gn.errors.DomainError, match="theta: its curve leaves"):
+        gn.constrained_geodesic(
+            gn.Network(gn.networks.LinearField(2), 2), METRICS["energy"], TARGET, theta=collapse
+        )
 
 
 def test_a_bound_that_lies_on_a_saddle_is_left():
@@ -449,7 +461,7 @@ def test_a_bound_that_lies_on_a_saddle_is_left():
 
     metric = Hill(gn.FunctionSpace([[-1.0, 0.0]]))
     network = gn.Network(gn.TanhField(dim=2, width=8), depth=16)
-    geo = gn.fit_geodesic(network, metric, [[1.0, 0.0]])
+    geo = gn.constrained_geodesic(network, metric, [[1.0, 0.0]])
     over_the_top = gn.geodesic(metric, [[-1.0, 0.0]], [[1.0, 0.0]]).energy
     assert geo.energy < 0.5 * over_the_top
     assert "beside a saddle" in geo.lower_bound_note

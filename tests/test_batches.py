@@ -154,7 +154,7 @@ def test_a_pair_that_falls_short_is_named_and_the_others_kept():
     starts, ends = np.zeros((3, 2)), np.array([[0.1, 0.0], [4.0, 3.0], [0.0, 0.2]])
     with pytest.raises(gn.ConvergenceError, match=r"1 of 3 pairs .*number 1: ") as caught:
         gn.geodesic_batch(
-            chart.metric(), starts, ends, method=gn.SpectralPath(max_degree=6, rtol=1e-15)
+            chart.metric(), starts, ends, method=gn.geodesics.SpectralPath(max_degree=6, rtol=1e-15)
         )
     found = caught.value.result
     assert [geo.certificate.converged for geo in found] == [True, False, True]
@@ -176,7 +176,9 @@ def test_bad_batches_are_named(starts, ends, message):
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_pair_outside_the_chart_is_named(jobs):
     starts, ends = np.ones((3, 2)), np.array([[0.0, 2.0], [0.0, -1.0], [1.0, 1.0]])
-    with pytest.raises(gn.DomainError, match=r"x = \[0, -1\] lies outside the chart's domain"):
+    with pytest.raises(
+        gn.errors.DomainError, match=r"x = \[0, -1\] lies outside the chart's domain"
+    ):
         gn.geodesic_batch(CHARTS["half_plane"].metric(), starts, ends, n_jobs=jobs)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.linalg import solve as dense_solve
 
-from geomnet.geodesics.paths import block_tridiagonal
+from geomnet.linalg import block_tridiagonal
 
 SIZES = [(1, 1), (1, 3), (2, 1), (5, 1), (2, 4), (7, 3), (12, 6)]
 each_size = pytest.mark.parametrize(("count", "size"), SIZES)

@@ -11,8 +11,8 @@ import pytest
 from cases import ALL_CHARTS, CHARTS, DERIVATIVES, SMALL_CHARTS, Chart
 
 import geomnet as gn
-from geomnet.geodesics.paths import newton
-from geomnet.path_energy import LinearisedPath
+from geomnet.geodesics.discrete import newton
+from geomnet.geometry.path_energy import LinearisedPath
 
 each_chart = pytest.mark.parametrize("chart", ALL_CHARTS.values(), ids=ALL_CHARTS)
 each_small = pytest.mark.parametrize(
@@ -337,22 +337,22 @@ def square(factor):
         ),
         (
             square(lambda t: t),
-            gn.DomainError,
+            gn.errors.DomainError,
             r"^start: .*not positive definite at x = \[-1, 0.1\]",
         ),
         (
             square(lambda t: t**2 - 0.1),
-            gn.DomainError,
+            gn.errors.DomainError,
             r"not positive definite at x = \[-?0\.[0-3]\d*, .*lowest eigenvalue is -0\.\d+$",
         ),
         (
             square(lambda t: anp.log(t)),
-            gn.DomainError,
+            gn.errors.DomainError,
             r"^start: .*NaN or infinite at x = \[-1, 0.1\]",
         ),
         (
             square(lambda t: anp.sqrt(t**2 - 0.1)),
-            gn.DomainError,
+            gn.errors.DomainError,
             r"metric_matrix: NaN or infinite at x = \[-?0\.[0-3]",
         ),
         (lambda x: anp.eye(3) * x[..., :1, None], gn.InputError, r"\(k, 2\).*got \(3, 3\)"),
@@ -371,7 +371,11 @@ def test_bad_matrices_are_named_with_their_place(function, error, message, metho
     ("gradient", "error", "message"),
     [
         (lambda v, x: v[:, :1], gn.InputError, r"^quadratic_gradient: for \(k, 2\) arrays"),
-        (lambda v, x: np.nan * v, gn.DomainError, r"^quadratic_gradient: NaN or infinite at x = "),
+        (
+            lambda v, x: np.nan * v,
+            gn.errors.DomainError,
+            r"^quadratic_gradient: NaN or infinite at x = ",
+        ),
     ],
 )
 def test_bad_gradients_are_named(gradient, error, message):
@@ -450,7 +454,7 @@ def watched(chart, seen):
     return gn.ChartMetric(matrix, chart.dim, chart.gradient, domain=chart.domain)
 
 
-@pytest.mark.parametrize("method", [None, gn.PathNewton(), gn.PathNewtonCG()])
+@pytest.mark.parametrize("method", [None, gn.PathNewton(), gn.geodesics.PathNewtonCG()])
 @pytest.mark.parametrize("name", ["half_plane", "gauss1"])
 def test_solvers_never_leave_the_domain(name, method):
     # from near the edge to near the edge: full steps would overshoot it
@@ -459,13 +463,13 @@ def test_solvers_never_leave_the_domain(name, method):
     geo = gn.geodesic(watched(chart, seen), start, end, 64, method=method)
     assert chart.domain(np.concatenate(seen)).all()
     assert abs(geo.distance - chart.between(start, end)) <= geo.error_estimate
-    with pytest.raises(gn.DomainError, match=r"^end: x = \[3, -0.05\] lies outside"):
+    with pytest.raises(gn.errors.DomainError, match=r"^end: x = \[3, -0.05\] lies outside"):
         gn.geodesic(watched(chart, seen), start, [3.0, -0.05], method=method)
 
 
 def test_a_chart_space_knows_its_points():
     space = CHARTS["half_plane"].metric().space
-    assert isinstance(space, gn.ChartSpace)
+    assert isinstance(space, gn.geometry.ChartSpace)
     assert (space.shape, space.dim) == ((2,), 2)
     assert space.belongs([0.0, 1.0])
     assert not space.belongs([0.0, -1.0])
@@ -487,7 +491,7 @@ def test_a_chart_space_draws_from_its_domain():
     assert (drawn[:, 1] > 0).all()
     np.testing.assert_array_equal(drawn, space.random_point(50, seed=0))
     assert np.abs(space.random_point(50, bound=1e-3, seed=0)).max() < 0.01
-    nowhere = gn.ChartSpace(2, lambda x: x[..., 1] > 1e3)
+    nowhere = gn.geometry.ChartSpace(2, lambda x: x[..., 1] > 1e3)
     with pytest.raises(gn.InputError, match=r"^domain: "):
         nowhere.random_point()
 
@@ -496,9 +500,9 @@ def test_a_chart_is_a_geomstats_space_and_cannot_guess_its_metric():
     metric = CHARTS["sphere2"].metric()
     assert metric.space is metric._space
     with pytest.raises(gn.InputError, match=r"gn\.ChartMetric|no default metric"):
-        gn.ChartSpace(2).default_metric()
+        gn.geometry.ChartSpace(2).default_metric()
     assert repr(metric) == "ChartMetric(dim=2)"
-    assert repr(gn.ChartSpace(3)) == "ChartSpace(dim=3)"
+    assert repr(gn.geometry.ChartSpace(3)) == "ChartSpace(dim=3)"
 
 
 @pytest.mark.parametrize("name", SMALL_CHARTS)

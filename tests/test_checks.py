@@ -56,7 +56,9 @@ def test_users_metrics_pass(metric):
 
 
 @pytest.mark.parametrize("unit", [1e-5, 1e-2, 1e3])
-@pytest.mark.parametrize("kernel", [gn.GaussianKernel, gn.Matern32Kernel, gn.Matern52Kernel])
+@pytest.mark.parametrize(
+    "kernel", [gn.GaussianKernel, gn.Matern32Kernel, gn.geometry.Matern52Kernel]
+)
 def test_the_units_of_the_sample_do_not_matter(kernel, unit):
     space = gn.FunctionSpace(unit * SPACE.identity)
     report = gn.check_metric(gn.EnergyMetric(space, kernel(unit)))
@@ -328,7 +330,7 @@ def test_a_geodesic_of_another_metric_is_found_out():
 def test_a_loaded_geodesic_cannot_be_checked(tmp_path):
     geodesic().save(tmp_path / "geodesic.npz")
     with pytest.raises(gn.InputError, match=r"^geo: has no metric"):
-        gn.check_geodesic(gn.Geodesic.load(tmp_path / "geodesic.npz"))
+        gn.check_geodesic(gn.geodesics.Geodesic.load(tmp_path / "geodesic.npz"))
 
 
 @pytest.mark.parametrize("geo", ["path", None, SPACE.identity, gn.L2Metric(SPACE)], ids=type)

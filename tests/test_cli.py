@@ -15,12 +15,13 @@ import numpy as np
 import pytest
 
 import geomnet as gn
-from geomnet import files, studies
+from geomnet import studies
 from geomnet.cli import main
 from geomnet.geodesics import solve
 from geomnet.reports import writer
-from geomnet.studies import measuring as study
-from geomnet.studies.comparison import Options
+from geomnet.studies import solving as study
+from geomnet.studies.comparison.compare import Options
+from geomnet.utils import files
 
 PACKAGE = Path(gn.__file__).parent
 SMALL = ("--n", "30", "--depth", "3", "--steps", "8")
@@ -36,7 +37,9 @@ def _own_folder(tmp_path, monkeypatch):
 @pytest.fixture(autouse=True)
 def _sketches(monkeypatch):
     """In this process, figures are not drawn: what is tested is that they are written."""
-    monkeypatch.setattr(writer, "draw_figures", lambda _: {"lengths": b"bars", "paths": b"lines"})
+    monkeypatch.setattr(
+        writer, "comparison_figures", lambda _: {"lengths": b"bars", "paths": b"lines"}
+    )
 
 
 @pytest.fixture
@@ -728,7 +731,9 @@ def test_too_little_memory_is_said_in_a_line(run, monkeypatch):
 
 def test_a_geodesic_that_does_not_converge_is_reported_with_its_remedy(run, monkeypatch):
     monkeypatch.setattr(
-        solve, "PathNewtonCG", functools.partial(gn.PathNewtonCG, max_iter=1, max_products=1)
+        solve,
+        "PathNewtonCG",
+        functools.partial(gn.geodesics.PathNewtonCG, max_iter=1, max_products=1),
     )
     words = ("--n", "20", "--depth", "2", "--steps", "8", "--metrics", "l2,energy")
     status, output, error = run("compare", "iris", *words)

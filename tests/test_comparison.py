@@ -12,7 +12,7 @@ from sklearn import datasets as originals
 
 import geomnet as gn
 from geomnet.geodesics import solve
-from geomnet.studies import measuring as study
+from geomnet.studies import solving as study
 
 METRICS = ("l2", "energy", "fisher-rao")
 SMALL = {"n": 30, "depth": 3, "steps": 8}
@@ -168,7 +168,7 @@ def test_options_reach_the_metrics():
         "iris", target="swirl", **{**QUICK, "metrics": ("energy", "fisher-rao")}, **options
     )
     energy, fisher = found.metrics["energy"], found.metrics["fisher-rao"]
-    assert isinstance(energy.kernel, gn.Matern52Kernel)
+    assert isinstance(energy.kernel, gn.geometry.Matern52Kernel)
     assert (energy.kernel.width, energy.nugget, fisher.ridge) == (1.25, 0.125, 0.0625)
 
 
@@ -231,7 +231,9 @@ def test_a_length_that_cannot_be_measured_is_a_problem_not_an_end(monkeypatch):
 
 def test_a_geodesic_that_does_not_converge_is_kept_and_owned_up_to(monkeypatch):
     monkeypatch.setattr(
-        solve, "PathNewtonCG", functools.partial(gn.PathNewtonCG, max_iter=1, max_products=1)
+        solve,
+        "PathNewtonCG",
+        functools.partial(gn.geodesics.PathNewtonCG, max_iter=1, max_products=1),
     )
     found = gn.compare("iris", **{**QUICK, "metrics": ("l2", "energy")})
     assert not found.ok
@@ -860,7 +862,9 @@ def test_the_law_holds_the_least_action_network_to_its_own_distance(monkeypatch)
 
 def test_a_least_action_geodesic_that_does_not_converge_is_named(monkeypatch):
     monkeypatch.setattr(
-        solve, "PathNewtonCG", functools.partial(gn.PathNewtonCG, max_iter=1, max_products=1)
+        solve,
+        "PathNewtonCG",
+        functools.partial(gn.geodesics.PathNewtonCG, max_iter=1, max_products=1),
     )
     found = gn.compare("iris", least_action=1e-3, **{**QUICK, "metrics": ("energy",)})
     assert not found.least_action.geodesics["energy"].certificate.converged

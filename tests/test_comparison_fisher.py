@@ -12,11 +12,11 @@ import pytest
 
 import geomnet as gn
 from geomnet.cli import main
-from geomnet.fisher.layer_path import layer_predictions
-from geomnet.reports.fisher import draw_fisher
-from geomnet.reports.words import fisher_in_words
-from geomnet.studies import comparison as study
-from geomnet.studies.fisher import fisher_summary
+from geomnet.plotting.fisher import plot_fisher
+from geomnet.predictions.layer_paths import layer_predictions
+from geomnet.reports.descriptions import fisher_in_words
+from geomnet.studies.comparison import compare as study
+from geomnet.studies.comparison.fisher_summary import fisher_summary
 
 OPTIONS = {"n": 30, "depth": 3, "steps": 8, "metrics": ("l2",)}
 WORDS = ("--n", "30", "--depth", "3", "--steps", "8", "--metrics", "l2")
@@ -171,7 +171,7 @@ def test_without_a_trained_network_there_is_none(tmp_path, labelled):
     data = "iris" if labelled else gn.Sample(compared().sample.points)
     found = gn.compare(data, **OPTIONS, target="swirl")
     assert found.fisher is None
-    page = gn.write_report(found, tmp_path)
+    page = gn.reports.write_report(found, tmp_path)
     assert json.loads((tmp_path / "results.json").read_text())["fisher"] is None
     assert "Fisher information" not in page.read_text()
     with np.load(tmp_path / "paths.npz") as archive:
@@ -187,7 +187,7 @@ def test_where_it_cannot_be_measured_the_comparison_stands(monkeypatch, tmp_path
     assert found.fisher is None
     assert found.ok
     assert "too many rows" in found.notes[-1]
-    assert "too many rows" in gn.write_report(found, tmp_path).read_text()
+    assert "too many rows" in gn.reports.write_report(found, tmp_path).read_text()
 
 
 def test_predictions_that_no_parameter_moves_are_reported_too(tmp_path):
@@ -196,7 +196,7 @@ def test_predictions_that_no_parameter_moves_are_reported_too(tmp_path):
     still = fisher_summary(network, theta, sample, likelihood, certain)
     assert (still.rank, still.trace, still.effective_dimension) == (0, 0.0, None)
     assert (still.path_length, still.directions(0.9)) == (0.0, 0)
-    page = gn.write_report(dataclasses.replace(compared(), fisher=still), tmp_path)
+    page = gn.reports.write_report(dataclasses.replace(compared(), fisher=still), tmp_path)
     assert not (tmp_path / "figures" / "fisher.png").exists()
     assert "Fisher information" in page.read_text()
     assert not re.search(r"\b(nan|inf)\b", page.read_text())
@@ -208,7 +208,7 @@ def test_predictions_that_no_parameter_moves_are_reported_too(tmp_path):
 @pytest.fixture(scope="module")
 def report(tmp_path_factory):
     folder = tmp_path_factory.mktemp("report")
-    gn.write_report(compared(), folder)
+    gn.reports.write_report(compared(), folder)
     return folder
 
 
@@ -283,7 +283,7 @@ def test_the_figure_names_its_layers_and_draws_every_eigenvalue(count):
         layer_traces=np.ones(count + 1),
         layer_norms=np.ones(count + 1),
     )
-    spectrum, traces, _ = draw_fisher(summary).axes
+    spectrum, traces, _ = plot_fisher(summary).axes
     np.testing.assert_array_equal(spectrum.lines[0].get_ydata(), values)
     assert len(traces.patches) == count + 1
     names = [label.get_text() for label in traces.get_xticklabels()]

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
+from geomnet.curvature import WeightedGraph, resistance_curvature
+from geomnet.curvature.effective_conductance import effective_conductances
+from geomnet.emergent import effective_resistance
 from geomnet.errors import InputError
-from geomnet.graph import effective_resistance
-from geomnet.graph.curvature import WeightedGraph, resistance_curvature
-from geomnet.graph.curvature.effective_conductance import effective_conductances
 
 
 def exact(graph):

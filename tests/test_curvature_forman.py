@@ -7,15 +7,15 @@ import networkx as nx
 import numpy as np
 import pytest
 
-from geomnet.errors import InputError
-from geomnet.graph.curvature import (
+from geomnet.curvature import (
     WeightedGraph,
     forman,
     ollivier,
     resistance_curvature,
     ricci_flow,
 )
-from geomnet.graph.curvature.distances import shortest_path_lengths
+from geomnet.curvature.distances import shortest_path_lengths
+from geomnet.errors import InputError
 
 GRAPHS = {
     "layered": oracles.layered((5, 7, 6, 3)),

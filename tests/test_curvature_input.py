@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 
 import geomnet as gn
-from geomnet.errors import ConvergenceError, InputError
-from geomnet.graph import EmergentGeometry
-from geomnet.graph.curvature import (
+from geomnet.curvature import (
     WeightedGraph,
     forman,
     ollivier,
     resistance_curvature,
     ricci_flow,
 )
+from geomnet.emergent import EmergentGeometry
+from geomnet.errors import ConvergenceError, InputError
 
 KEPT = {
     "ollivier": ollivier,

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
+from geomnet.curvature import WeightedGraph, ollivier
+from geomnet.curvature.network_simplex import transport_values
 from geomnet.errors import InputError
-from geomnet.graph.curvature import WeightedGraph, ollivier
-from geomnet.graph.curvature.network_simplex import transport_values
 
 GRAPHS = {
     "layered": oracles.layered((5, 7, 6, 3)),
@@ -197,7 +197,7 @@ def test_arrays_and_dicts_agree(mode):
 
 
 def test_processes_change_nothing(monkeypatch):
-    monkeypatch.setattr("geomnet.graph.curvature.transport.MOST", 10)
+    monkeypatch.setattr("geomnet.curvature.optimal_transport.MOST", 10)
     graph = GRAPHS["layered"]
     assert ollivier(graph, n_jobs=2) == ollivier(graph)
 
@@ -205,7 +205,7 @@ def test_processes_change_nothing(monkeypatch):
 @each_graph
 def test_batches_change_nothing(graph, monkeypatch):
     whole = ollivier(graph)
-    monkeypatch.setattr("geomnet.graph.curvature.transport.MOST", 3)
+    monkeypatch.setattr("geomnet.curvature.optimal_transport.MOST", 3)
     close(ollivier(graph), whole, 1e-12)
 
 

@@ -7,8 +7,8 @@ import networkx as nx
 import numpy as np
 import pytest
 
+from geomnet.curvature import WeightedGraph, ollivier, resistance_curvature, ricci_flow
 from geomnet.errors import ConvergenceError, InputError
-from geomnet.graph.curvature import WeightedGraph, ollivier, resistance_curvature, ricci_flow
 
 GRAPHS = {
     "layered": oracles.layered((5, 7, 6, 3)),
@@ -186,7 +186,7 @@ def test_a_transport_that_fails_names_its_iteration(monkeypatch):
             raise ConvergenceError("transport: stuck")
         return ollivier(arrays, **options)
 
-    module = import_module("geomnet.graph.curvature.ricci_flow")  # the name is the function's too
+    module = import_module("geomnet.curvature.ricci_flow")  # the name is the function's too
     monkeypatch.setattr(module, "ollivier", failing)
     with pytest.raises(ConvergenceError, match=r"transport: stuck; .* iteration 3 of 9") as error:
         ricci_flow(GRAPHS["random"], 9, 0.5)

@@ -7,7 +7,7 @@ import pytest
 from sklearn import datasets as originals
 
 import geomnet as gn
-from geomnet.datasets import NAMES, load, load_split, standardise, swirl
+from geomnet.geometry.datasets import NAMES, load, load_split, standardise, swirl
 
 SIZES = {"digits": 64, "iris": 4, "wine": 13, "breast_cancer": 30, "moons": 2}
 CLASSES = {"digits": 10, "iris": 3, "wine": 3, "breast_cancer": 2, "moons": 2}

@@ -8,14 +8,14 @@ import pytest
 from graph_cases import FIELDS, NETWORKS, SAMPLE, SOFTMAX, geometry_of
 
 import geomnet as gn
-from geomnet.errors import InputError
-from geomnet.graph import (
+from geomnet.emergent import (
     CorrelationLength,
     EmergentGeometry,
     FlowResistance,
     Relation,
     write_graph,
 )
+from geomnet.errors import InputError
 
 
 def test_dead_networks():

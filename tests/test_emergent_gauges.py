@@ -7,7 +7,7 @@ from graph_cases import FIELDS, NETWORKS, RELU, SAMPLE, SOFTMAX, dense, geometry
 from scipy.sparse import csr_array
 
 import geomnet as gn
-from geomnet import gauge
+from geomnet import symmetries as gauge
 
 CASES = (
     NETWORKS
@@ -24,12 +24,12 @@ CASES = (
 RELATIONS = {
     relation.__name__: relation()
     for relation in (
-        gn.CausalLength,
-        gn.CorrelationLength,
-        gn.ActivationInformation,
-        gn.FisherAngle,
-        gn.FisherChord,
-        gn.FlowResistance,
+        gn.emergent.CausalLength,
+        gn.emergent.CorrelationLength,
+        gn.emergent.ActivationInformation,
+        gn.emergent.FisherAngle,
+        gn.emergent.FisherChord,
+        gn.emergent.FlowResistance,
     )
 }
 CURVATURES = ("exact", "average", "bound", "forman")

@@ -27,7 +27,7 @@ from graph_cases import (
 from scipy.sparse import csr_array
 
 import geomnet as gn
-from geomnet.graph import (
+from geomnet.emergent import (
     CausalLength,
     FlowResistance,
     capacity,

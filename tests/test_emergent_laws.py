@@ -21,10 +21,14 @@ from graph_cases import (
 from scipy.sparse.csgraph import connected_components
 
 import geomnet as gn
-from geomnet.graph import effective_resistance
+from geomnet.emergent import effective_resistance
 
 ALL = NETWORKS | FIELDS
-RELATIONS = (gn.CausalLength(), gn.CorrelationLength(), gn.ActivationInformation())
+RELATIONS = (
+    gn.emergent.CausalLength(),
+    gn.emergent.CorrelationLength(),
+    gn.emergent.ActivationInformation(),
+)
 
 
 # -- currents ---------------------------------------------------------------------------------

@@ -13,20 +13,20 @@ from scipy.sparse import csr_array
 from scipy.spatial.distance import cdist
 
 import geomnet as gn
-from geomnet.reports import (
-    draw_curvature,
-    draw_geometry,
-    draw_landscape,
-    draw_layers,
-    draw_spectrum,
-    draw_time,
+from geomnet.plotting import (
+    plot_curvature,
+    plot_geometry,
+    plot_landscape,
+    plot_layers,
+    plot_spectrum,
+    plot_time,
 )
-from geomnet.reports.landscape import strongest
-from geomnet.reports.node_colours import capacity_shares
+from geomnet.plotting.landscape import strongest
+from geomnet.plotting.node_colours import capacity_shares
 
 RESIDUAL = geometry_of(NETWORKS["tanh, residual"])
 EULER = geometry_of(NETWORKS["euler"])
-DRAWERS = (draw_landscape, draw_layers, draw_spectrum, draw_time, draw_curvature, draw_geometry)
+DRAWERS = (plot_landscape, plot_layers, plot_spectrum, plot_time, plot_curvature, plot_geometry)
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +47,7 @@ def parts():
 @pytest.mark.parametrize("geometry", [GEOMETRY, RESIDUAL, EULER])
 def test_heights_are_the_distances_of_points_on_a_line(geometry):
     positions = RNG.normal(size=geometry.n_nodes)
-    figure = draw_landscape(geometry, relation=Embedded(positions[:, None]))
+    figure = plot_landscape(geometry, relation=Embedded(positions[:, None]))
     places, _, _ = dots(figure.axes[0], geometry)
     assert len(places) == geometry.n_nodes
     close(cdist(places[:, 1:], places[:, 1:]), cdist(positions[:, None], positions[:, None]), 1e-9)
@@ -57,7 +57,7 @@ def test_heights_are_the_distances_of_points_on_a_line(geometry):
 
 def test_maps_are_the_distances_of_points_in_a_plane():
     points = RNG.normal(size=(GEOMETRY.n_nodes, 2))
-    axes = draw_layers(GEOMETRY, relation=Embedded(points)).axes
+    axes = plot_layers(GEOMETRY, relation=Embedded(points)).axes
     for number in range(len(GEOMETRY.names)):
         nodes = GEOMETRY.in_layer(number)
         places, _, _ = dots(axes[number], GEOMETRY, nodes)
@@ -71,16 +71,16 @@ def test_maps_are_the_distances_of_points_in_a_plane():
 
 def test_maps_join_the_nearest():
     points = RNG.normal(size=(GEOMETRY.n_nodes, 2))
-    axis = draw_layers(GEOMETRY, relation=Embedded(points), nearest=1, layers=[3]).axes[0]
+    axis = plot_layers(GEOMETRY, relation=Embedded(points), nearest=1, layers=[3]).axes[0]
     nodes = GEOMETRY.in_layer(3)
     away = cdist(points[nodes], points[nodes]) + np.diag(np.full(len(nodes), np.inf))
     lengths = [np.linalg.norm(line[1] - line[0]) for line in lines(axis)]
     close(np.sort(lengths), np.sort(away.min(axis=1)), 1e-9)
-    assert not lines(draw_layers(GEOMETRY, nearest=0, layers=[3]).axes[0])
+    assert not lines(plot_layers(GEOMETRY, nearest=0, layers=[3]).axes[0])
 
 
 def test_parts_at_infinite_distance_are_drawn_apart(parts):
-    figure = draw_landscape(parts, relation=gn.FlowResistance())
+    figure = plot_landscape(parts, relation=gn.emergent.FlowResistance())
     places, _, _ = dots(figure.axes[0], parts)
     first = parts.unit < 5
     # the last three units are copied from layer to layer, and are three parts by themselves
@@ -90,12 +90,12 @@ def test_parts_at_infinite_distance_are_drawn_apart(parts):
     chains.sort(key=np.mean)
     for lower, upper in pairwise(chains):
         assert lower.max() < upper.min()
-    assert "parts" not in draw_landscape(GEOMETRY).axes[0].get_title()
+    assert "parts" not in plot_landscape(GEOMETRY).axes[0].get_title()
 
 
 def test_nodes_at_one_height_stand_side_by_side():
     geometry = made((3, 40, 2))
-    figure = draw_landscape(geometry, relation=Embedded(np.zeros((45, 1))))
+    figure = plot_landscape(geometry, relation=Embedded(np.zeros((45, 1))))
     places, _, _ = dots(figure.axes[0], geometry)
     aside = places[:, 0] - geometry.layer
     crowd = aside[geometry.in_layer(1)]
@@ -107,10 +107,10 @@ def test_nodes_at_one_height_stand_side_by_side():
 def test_faint_nodes_far_away_are_left_outside():
     flow = np.where(np.arange(23) == 5, 1e-5, GEOMETRY.flow)
     geometry, positions = replace(GEOMETRY, flow=flow), RNG.normal(size=(23, 1))
-    near = draw_landscape(geometry, relation=Embedded(positions)).axes[0]
+    near = plot_landscape(geometry, relation=Embedded(positions)).axes[0]
     assert "outside" not in near.get_title()
     positions[5] = 1e4
-    for figure in (draw_landscape, draw_layers):
+    for figure in (plot_landscape, plot_layers):
         relation = Embedded(np.hstack([positions, RNG.normal(size=(23, 1))]))
         axes = figure(geometry, relation=relation).axes
         titles = [axes[0].get_title(), axes[0].figure.get_suptitle()]
@@ -123,14 +123,14 @@ def test_faint_nodes_far_away_are_left_outside():
         assert marks[0].get_ydata()[0] in axis.get_ylim()
     # one through which something flows is never left out
     strong = replace(GEOMETRY, flow=np.where(np.arange(23) == 5, 2.0, 1.0))
-    strong = draw_landscape(strong, relation=Embedded(positions)).axes[0]
+    strong = plot_landscape(strong, relation=Embedded(positions)).axes[0]
     assert np.ptp(strong.get_ylim()) > 1e4
 
 
 def test_outputs_are_numbered_in_the_order_of_their_heights():
     positions = RNG.normal(size=GEOMETRY.n_nodes)
     positions[-3:] = [0.3, -1.0, 0.301]
-    axis = draw_landscape(GEOMETRY, relation=Embedded(positions[:, None])).axes[0]
+    axis = plot_landscape(GEOMETRY, relation=Embedded(positions[:, None])).axes[0]
     places, _, _ = dots(axis)
     found = sorted((text.xy[1], text.get_text()) for text in axis.texts)
     order = np.argsort(places[-3:, 1])
@@ -139,11 +139,11 @@ def test_outputs_are_numbered_in_the_order_of_their_heights():
     line = 0.035 * np.ptp(places[:, 1])
     assert np.diff(heights).min() >= line - 1e-12
     assert np.abs(heights - places[-3:, 1][order]).max() <= line
-    assert not draw_landscape(made((3, 4, 30))).axes[0].texts
+    assert not plot_landscape(made((3, 4, 30))).axes[0].texts
 
 
 def test_areas_and_colours_follow_the_attributes():
-    _, areas, _ = dots(draw_landscape(GEOMETRY).axes[0])
+    _, areas, _ = dots(plot_landscape(GEOMETRY).axes[0])
     large = areas > areas.min()
     assert large.sum() > 5
     shares = areas[large] / GEOMETRY.flow[large]
@@ -156,7 +156,7 @@ def test_areas_and_colours_follow_the_attributes():
         "capacity": capacity_shares(GEOMETRY),
     }
     for name, values in attributes.items():
-        figure = draw_landscape(GEOMETRY, name)
+        figure = plot_landscape(GEOMETRY, name)
         _, _, colours = dots(figure.axes[0])
         light = colours[:, :3].sum(axis=1)  # darker is more, and a Planck length the shorter
         order = np.argsort(-values if name == "planck_length" else values)
@@ -167,22 +167,22 @@ def test_areas_and_colours_follow_the_attributes():
 
 def test_own_values_colour_nodes():
     values = RNG.normal(size=GEOMETRY.n_nodes)
-    figure = draw_landscape(GEOMETRY, values)
+    figure = plot_landscape(GEOMETRY, values)
     close(figure.axes[1].get_ylim(), [values.min(), values.max()])
     same = np.zeros(GEOMETRY.n_nodes)
-    _, _, colours = dots(draw_landscape(GEOMETRY, same).axes[0])
+    _, _, colours = dots(plot_landscape(GEOMETRY, same).axes[0])
     assert len(np.unique(colours, axis=0)) == 1
 
 
 def test_what_is_faint_has_the_colour_of_its_end():
     geometry = replace(GEOMETRY, flow=np.logspace(-6, 0, 23))
-    figure = draw_landscape(geometry, relation=gn.FisherAngle())
+    figure = plot_landscape(geometry, relation=gn.emergent.FisherAngle())
     close(figure.axes[1].get_ylim(), [1e-3, 1])
     _, _, colours = dots(figure.axes[0], geometry)
     assert len(np.unique(colours[geometry.flow <= 1e-3], axis=0)) == 1
     wide = replace(GEOMETRY, gate_fisher=np.diag(np.logspace(-12, 0, 23)))
     close(
-        draw_landscape(wide, "planck_length").axes[1].get_ylim(),
+        plot_landscape(wide, "planck_length").axes[1].get_ylim(),
         wide.planck_length.min() * np.array([1, 1e3]),
     )
 
@@ -190,7 +190,7 @@ def test_what_is_faint_has_the_colour_of_its_end():
 def test_horizons_are_told_apart():
     seen = 1 / np.diag(GEOMETRY.gate_fisher)
     geometry = replace(GEOMETRY, n=int(np.median(seen)))
-    figure = draw_landscape(geometry, "horizon")
+    figure = plot_landscape(geometry, "horizon")
     _, _, colours = dots(figure.axes[0])
     assert 0 < geometry.horizon.sum() < geometry.n_nodes
     assert len(np.unique(colours, axis=0)) == 2
@@ -202,7 +202,7 @@ def test_curvatures_colour_nodes():
     values = RNG.normal(size=len(GEOMETRY.edges))
     geometry = replace(GEOMETRY, curvatures={"mine": values})
     means = [values[(geometry.edges == node).any(axis=1)].mean() for node in range(23)]
-    figure = draw_landscape(geometry, "mine")
+    figure = plot_landscape(geometry, "mine")
     close(figure.axes[1].get_ylim(), np.abs(means).max() * np.array([-1, 1]))
     _, _, colours = dots(figure.axes[0])
     red = colours[:, 0] - colours[:, 2]  # orange above zero, violet below
@@ -217,7 +217,7 @@ def test_what_nodes_hold_sums_to_the_capacity():
 
 
 def test_edges_join_their_ends():
-    axis = draw_landscape(EULER, edges=1).axes[0]
+    axis = plot_landscape(EULER, edges=1).axes[0]
     places, _, _ = dots(axis, EULER)
     source, target, _ = strongest(EULER.conductance, 1)
     ends = np.array([[line[0], line[-1]] for line in lines(axis)])
@@ -229,7 +229,7 @@ def test_edges_join_their_ends():
 
 
 def test_the_spectrum_is_the_geometry_s():
-    figure = draw_spectrum(GEOMETRY)
+    figure = plot_spectrum(GEOMETRY)
     (axis,) = figure.axes
     number, values = axis.lines[0].get_data()
     close(values, GEOMETRY.spectrum[: len(values)])
@@ -246,7 +246,7 @@ def test_the_spectrum_is_the_geometry_s():
 
 @pytest.mark.parametrize("geometry", [GEOMETRY, EULER])
 def test_time_is_the_geometry_s(geometry):
-    axis = draw_time(geometry).axes[0]
+    axis = plot_time(geometry).axes[0]
     *joins, marks = axis.lines
     np.testing.assert_array_equal(marks.get_ydata(), geometry.time)
     np.testing.assert_array_equal(marks.get_xdata(), np.arange(len(geometry.names)))
@@ -257,7 +257,7 @@ def test_time_is_the_geometry_s(geometry):
 def test_curvature_by_the_layers_that_edges_join():
     values = RNG.normal(size=len(RESIDUAL.edges))
     geometry = replace(RESIDUAL, curvatures={"mine": values})
-    axis = draw_curvature(geometry, "mine").axes[0]
+    axis = plot_curvature(geometry, "mine").axes[0]
     ends = geometry.layer[geometry.edges]
     marks = [line for line in axis.lines if line.get_marker() == "o"]
     rings = {line.get_xdata()[0]: line.get_ydata()[0] for line in marks}
@@ -275,14 +275,14 @@ def test_curvature_by_the_layers_that_edges_join():
 
 
 def test_curvature_is_computed_where_it_is_not_there():
-    axis = draw_curvature(GEOMETRY, "forman").axes[0]
+    axis = plot_curvature(GEOMETRY, "forman").axes[0]
     heights = np.concatenate([np.asarray(part.get_offsets())[:, 1] for part in axis.collections])
     close(np.sort(heights), np.sort(gn.forman(GEOMETRY.weighted_graph())))
 
 
 def test_many_edges_are_drawn_as_quantiles():
     geometry = made((30, 20, 2))
-    axis = draw_curvature(geometry, "forman").axes[0]
+    axis = plot_curvature(geometry, "forman").axes[0]
     values = gn.forman(geometry.weighted_graph())
     places = np.asarray(axis.collections[0].get_offsets())
     between = values[(geometry.layer[geometry.edges] == (0, 1)).all(axis=1)]
@@ -297,7 +297,7 @@ def test_the_picture_does_not_feel_how_the_network_is_written(name):
 
     def picture(network, theta):
         geometry = gn.EmergentGeometry.from_network(network, theta, SAMPLE, SOFTMAX)
-        places, areas, _ = dots(draw_landscape(geometry, edges=0).axes[0], geometry)
+        places, areas, _ = dots(plot_landscape(geometry, edges=0).axes[0], geometry)
         return {"heights": np.sort(places[:, 1]), "areas": np.sort(areas)}
 
     kinds = ("permute", "flip") if name == "tanh" else ("permute", "rescale")
@@ -308,10 +308,10 @@ def test_the_picture_does_not_feel_how_the_network_is_written(name):
 @pytest.mark.parametrize("widths", [(1, 1, 1, 1), (2, 1), (3, 1, 2)])
 def test_small_networks_are_drawn(widths):
     for drawer in DRAWERS:
-        if drawer is not draw_curvature:
+        if drawer is not plot_curvature:
             drawer(made(widths)).savefig(BytesIO())
     geometry = made(widths)
-    places, _, _ = dots(draw_landscape(geometry).axes[0], geometry)
+    places, _, _ = dots(plot_landscape(geometry).axes[0], geometry)
     assert len(places) == sum(widths)
     assert np.isfinite(places).all()
 
@@ -319,7 +319,7 @@ def test_small_networks_are_drawn(widths):
 def test_a_node_a_layer_stands_by_its_distance():
     geometry = made((1, 1, 1, 1))
     relation = Embedded(np.array([[0.0], [1.0], [3.0], [2.0]]))
-    places, _, _ = dots(draw_landscape(geometry, relation=relation).axes[0], geometry)
+    places, _, _ = dots(plot_landscape(geometry, relation=relation).axes[0], geometry)
     close(np.abs(np.diff(places[:, 1])), [1, 2, 1])
 
 
@@ -330,24 +330,24 @@ def test_layers_that_never_change_have_no_time():
     )
     points = RNG.normal(size=(30, 3))
     geometry = gn.EmergentGeometry.from_network(network, theta, points, gn.Gaussian(1.0, 2))
-    (axis,) = draw_time(geometry).axes
+    (axis,) = plot_time(geometry).axes
     assert len(axis.lines[-1].get_xdata()) == np.isfinite(geometry.time).sum() == 0
     assert "nothing changes there: input, layer 1" in axis.get_title()
-    places, _, _ = dots(draw_landscape(geometry).axes[0], geometry)
+    places, _, _ = dots(plot_landscape(geometry).axes[0], geometry)
     assert len(places) == geometry.n_nodes == 5  # the inputs are dead
 
 
 def test_without_edges_nothing_is_curved():
     geometry = replace(made((2, 3, 2)), conductance=csr_array((7, 7)))
-    assert draw_curvature(geometry).axes[0].get_title() == "no edges"
-    assert not lines(draw_landscape(geometry).axes[0])
+    assert plot_curvature(geometry).axes[0].get_title() == "no edges"
+    assert not lines(plot_landscape(geometry).axes[0])
 
 
 def test_copies_have_no_curvature():
     geometry = made((1, 1, 1, 1))  # what a linear map of one unit gives is its copy
     with pytest.raises(gn.InputError, match="edges have no length"):
-        draw_curvature(geometry)
-    assert "no curvature" in [axis.get_title() for axis in draw_geometry(geometry).axes]
+        plot_curvature(geometry)
+    assert "no curvature" in [axis.get_title() for axis in plot_geometry(geometry).axes]
 
 
 @pytest.mark.parametrize("drawer", DRAWERS)
@@ -359,16 +359,16 @@ def test_only_geometries_are_drawn(drawer):
 @pytest.mark.parametrize(
     ("draw", "words"),
     [
-        (lambda: draw_landscape(GEOMETRY, "flows"), "colour: unknown 'flows'; choose from flow, "),
-        (lambda: draw_landscape(GEOMETRY, np.ones(3)), r"colour: expected shape \(23"),
-        (lambda: draw_landscape(GEOMETRY, np.full(23, np.nan)), "colour: "),
-        (lambda: draw_landscape(GEOMETRY, None), "colour: "),
-        (lambda: draw_landscape(GEOMETRY, edges=-1), "edges: expected"),
-        (lambda: draw_landscape(GEOMETRY, relation="angle"), "relation: expected"),
-        (lambda: draw_layers(GEOMETRY, nearest=0.5), "nearest: expected"),
-        (lambda: draw_layers(GEOMETRY, layers=[9]), "layers: expected some of 0 to 4"),
-        (lambda: draw_layers(GEOMETRY, layers=[]), "layers: expected some"),
-        (lambda: draw_curvature(GEOMETRY, "ricci"), "kind: unknown 'ricci'; choose from ollivier,"),
+        (lambda: plot_landscape(GEOMETRY, "flows"), "colour: unknown 'flows'; choose from flow, "),
+        (lambda: plot_landscape(GEOMETRY, np.ones(3)), r"colour: expected shape \(23"),
+        (lambda: plot_landscape(GEOMETRY, np.full(23, np.nan)), "colour: "),
+        (lambda: plot_landscape(GEOMETRY, None), "colour: "),
+        (lambda: plot_landscape(GEOMETRY, edges=-1), "edges: expected"),
+        (lambda: plot_landscape(GEOMETRY, relation="angle"), "relation: expected"),
+        (lambda: plot_layers(GEOMETRY, nearest=0.5), "nearest: expected"),
+        (lambda: plot_layers(GEOMETRY, layers=[9]), "layers: expected some of 0 to 4"),
+        (lambda: plot_layers(GEOMETRY, layers=[]), "layers: expected some"),
+        (lambda: plot_curvature(GEOMETRY, "ricci"), "kind: unknown 'ricci'; choose from ollivier,"),
     ],
 )
 def test_bad_input_is_named(draw, words):

@@ -6,8 +6,8 @@ from fisher_cases import close
 from scipy.sparse import csr_array
 from scipy.spatial.distance import cdist
 
-from geomnet.reports.landscape import strongest
-from geomnet.reports.places import places_of
+from geomnet.plotting.landscape import strongest
+from geomnet.plotting.mds import places_of
 
 RNG = np.random.default_rng(11)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import geomnet as gn
-from geomnet.errors import check_array, check_choice, check_integer, check_positive
+from geomnet.utils.validation import check_array, check_choice, check_integer, check_positive
 
 
 @pytest.mark.parametrize(
@@ -123,11 +123,11 @@ def test_choices():
 
 
 def test_errors_are_what_python_users_catch():
-    assert issubclass(gn.InputError, (gn.GeomnetError, ValueError))
+    assert issubclass(gn.InputError, (gn.errors.GeomnetError, ValueError))
     assert issubclass(gn.InputError, ValueError)
-    assert issubclass(gn.DomainError, gn.InputError)
-    assert issubclass(gn.SingularKernelError, gn.DomainError)
-    assert issubclass(gn.ConvergenceError, gn.GeomnetError)
+    assert issubclass(gn.errors.DomainError, gn.InputError)
+    assert issubclass(gn.errors.SingularKernelError, gn.errors.DomainError)
+    assert issubclass(gn.ConvergenceError, gn.errors.GeomnetError)
     assert issubclass(gn.ConvergenceError, RuntimeError)
     assert not issubclass(gn.ConvergenceError, ValueError)
 
@@ -135,5 +135,5 @@ def test_errors_are_what_python_users_catch():
 def test_errors_carry_what_was_computed():
     reached = object()
     assert gn.ConvergenceError("stopped", reached).result is reached
-    assert gn.SingularKernelError("singular", condition=1e20).condition == 1e20
-    assert gn.SingularKernelError("singular").condition == np.inf
+    assert gn.errors.SingularKernelError("singular", condition=1e20).condition == 1e20
+    assert gn.errors.SingularKernelError("singular").condition == np.inf

@@ -10,7 +10,7 @@ import pytest
 from fisher_cases import FEED_FORWARD, POINTS, close, feed_forward_case
 
 import geomnet as gn
-from geomnet.networks.activations import ACTIVATIONS, activation_named
+from geomnet.networks.layers.activations import ACTIVATIONS, activation_named
 
 each_name = pytest.mark.parametrize("name", [name for name in FEED_FORWARD if name != "readout"])
 each_activation = pytest.mark.parametrize("name", fisher_oracles.ACTIVATIONS)

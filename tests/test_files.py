@@ -6,7 +6,7 @@ import stat
 import pytest
 
 import geomnet as gn
-from geomnet.files import write_whole
+from geomnet.utils.files import write_whole
 
 
 def test_the_file_holds_what_was_written(tmp_path):

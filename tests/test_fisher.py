@@ -179,7 +179,8 @@ def test_cut_into_chunks(case, kind, monkeypatch):
 
 @pytest.mark.parametrize(
     "network", [gn.FeedForward((8, 20, 20, 5), "gelu", skips={1: 0.5}),
-                gn.Network(gn.TanhField(8, 6), 2, gn.Midpoint())], ids=["feed_forward", "network"],
+                gn.Network(gn.TanhField(8, 6), 2, gn.networks.Midpoint())],
+    ids=["feed_forward", "network"],
 )  # fmt: skip
 @each_kind
 def test_little_memory(network, kind):

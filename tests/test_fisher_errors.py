@@ -60,7 +60,8 @@ def refused(function, message, *arguments, **options):
         ({"likelihood": "categorical"}, r"likelihood: .*got 'categorical'"),
         ({"likelihood": gn.Categorical}, "likelihood: expected one such as"),
         ({"likelihood": gn.Categorical(5)}, "likelihood: .*takes 5 .*gives 4; .*readout"),
-        ({"likelihood": gn.HeteroscedasticGaussian(4)}, "likelihood: .*takes 8 .*gives 4"),
+        ({"likelihood": gn.likelihoods.HeteroscedasticGaussian(4)},
+         "likelihood: .*takes 8 .*gives 4"),
         ({"network": gn.FeedForward((3, 1)), "theta": np.ones(4), "likelihood": gn.Categorical(2)},
          r"likelihood: .*one logit for two classes goes with gn.Bernoulli\(\)"),
         # the readout
@@ -68,8 +69,9 @@ def refused(function, message, *arguments, **options):
         ({"readout": READOUT}, "readout: takes states of 3 units, the network's have 4"),
         ({"network": FIELD, "theta": np.ones(62), "readout": gn.Readout(np.ones((4, 2)))},
          "readout: takes states of 2 units, the network's have 3"),
-        ({"network": gn.Network(gn.FunctionField(lambda x, t: t * x, 3, 1), 2), "theta": np.ones(2),
-          "readout": gn.Readout(np.ones((4, 2)))}, "readout: takes states of 2 units"),
+        ({"network": gn.Network(gn.networks.FunctionField(lambda x, t: t * x, 3, 1), 2),
+          "theta": np.ones(2), "readout": gn.Readout(np.ones((4, 2)))},
+         "readout: takes states of 2 units"),
         ({"network": lambda theta, x: x, "readout": READOUT}, "readout: a function"),
         # the network
         ({"network": 3}, "network: expected a gn.FeedForward.*got int"),
@@ -82,13 +84,13 @@ def refused(function, message, *arguments, **options):
         ({"network": gn.FeedForward((3, 4, 4), "relu"), "theta": np.full(P, 1e200),
           "sample": 1e200 * np.abs(POINTS)}, "theta: .*layer 0"),
         ({"network": gn.FeedForward((3, 4, 4)), "theta": np.full(P, 1e308)}, "theta: .*layer 1"),
-        ({"network": gn.Network(gn.LinearField(3), 2), "theta": np.full(24, 1e160),
+        ({"network": gn.Network(gn.networks.LinearField(3), 2), "theta": np.full(24, 1e160),
           "sample": np.ones((5, 3)), "likelihood": gn.Gaussian(1.0, 3)}, "theta: .*layer 1"),
-        ({"network": gn.Network(gn.FunctionField(lambda x, t: t * x**2, 3, 1), 2),
+        ({"network": gn.Network(gn.networks.FunctionField(lambda x, t: t * x**2, 3, 1), 2),
           "theta": np.ones(2), "sample": np.full((5, 3), 1e150), "likelihood":
           gn.Gaussian(1.0, 3)}, "theta: .*layer 1"),
         ({"network": gn.FeedForward((3, 2)), "theta": np.r_[np.zeros(6), 0.0, -800.0],
-          "likelihood": gn.HeteroscedasticGaussian(1)}, "likelihood|theta|predictions"),
+          "likelihood": gn.likelihoods.HeteroscedasticGaussian(1)}, "likelihood|theta|predictions"),
         # kinds
         ({"kind": "fisher"}, "kind: unknown 'fisher'; choose from true, mc, empirical"),
         ({"kind": None}, "kind: unknown None"),

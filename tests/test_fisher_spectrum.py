@@ -9,8 +9,8 @@ import pytest
 from fisher_cases import CASES, FEED_FORWARD, POINTS, WEIGHTS, close, each_case
 
 import geomnet as gn
-from geomnet.fisher.lanczos import largest_eigenpairs, quadratic_forms
 from geomnet.fisher.spectrum import Estimate
+from geomnet.linalg.lanczos import largest_eigenpairs, quadratic_forms
 
 KRONECKER = [name for name in FEED_FORWARD if name != "readout"]
 each_kronecker = pytest.mark.parametrize("name", KRONECKER)
@@ -331,7 +331,7 @@ def test_kronecker_factors_of_a_map_used_twice():
     """x + M(x + (Mx + c)/2) + c: signals ½M and I, inputs x and the midpoint, averaged."""
     rng = np.random.default_rng(0)
     m, c = rng.normal(size=(3, 3)), rng.normal(size=3)
-    network = gn.Network(gn.LinearField(3), 1, gn.Midpoint())
+    network = gn.Network(gn.networks.LinearField(3), 1, gn.networks.Midpoint())
     theta = np.concatenate([m.reshape(-1), c])
     sample = gn.Sample(POINTS, WEIGHTS)
     found = gn.FisherInformation(network, theta, sample, gn.Gaussian(0.7, 3)).kfac()

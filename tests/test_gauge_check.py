@@ -8,7 +8,7 @@ from gauge_cases import CASES, POINTS, READOUT, node_values, outputs
 from scipy.sparse import csr_array
 
 import geomnet as gn
-from geomnet import gauge
+from geomnet import symmetries as gauge
 
 TANH, RELU = CASES["tanh"].given, CASES["relu"].given
 

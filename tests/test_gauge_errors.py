@@ -7,7 +7,7 @@ import pytest
 from gauge_cases import CASES, READOUT
 
 import geomnet as gn
-from geomnet import gauge
+from geomnet import symmetries as gauge
 
 TANH, RELU = CASES["tanh"].given, CASES["relu"].given
 NETWORK = (*CASES["tanh field, euler"].given,)

@@ -6,7 +6,7 @@ from fisher_cases import close
 from gauge_cases import CASES, FROM_FIVE, PAIRS, POINTS, READOUT, layer_sizes, node_values, outputs
 
 import geomnet as gn
-from geomnet import gauge
+from geomnet import symmetries as gauge
 
 
 def random_move(case, kind, layer, seed=0):

@@ -88,7 +88,7 @@ def test_the_certificate_holds(method, metric):
     assert certificate.error_estimate == geo.error_estimate <= 1e-4 * geo.distance
     if certificate.observed_order is not None:
         assert certificate.observed_order == pytest.approx(2, abs=0.5)
-    state = gn.PathEnergy(metric).linearise(geo.path)
+    state = gn.geometry.PathEnergy(metric).linearise(geo.path)
     assert state.gradient_norm == pytest.approx(certificate.gradient_norm, abs=1e-10)
     assert geo.status == "converged"
     assert type(method).__name__ in geo.method
@@ -277,7 +277,7 @@ each_curved_metric = pytest.mark.parametrize("metric", CURVED)
 def flow(metric, n_steps, size=3.0):
     """Points and momenta from the identity, at a speed that takes the flow far."""
     velocity = size * (END - START)
-    return gn.hamiltonian_flow(metric, START, metric.flat(velocity, START), n_steps)
+    return gn.geodesics.hamiltonian_flow(metric, START, metric.flat(velocity, START), n_steps)
 
 
 @each_curved_metric
@@ -285,7 +285,7 @@ def test_the_flow_solves_hamiltons_equations(metric):
     metric = tiny(metric)
     start = metric.space.identity
     momentum = metric.flat(TINY_END - start, start)
-    points, momenta = gn.hamiltonian_flow(metric, start, momentum, 64)
+    points, momenta = gn.geodesics.hamiltonian_flow(metric, start, momentum, 64)
     expected = oracles.hamiltonian_flow(metric, start, momentum)
     for found, want in zip((points[-1], momenta[-1]), expected):
         np.testing.assert_allclose(found, want, atol=1e-7 * max(1, np.abs(want).max()))
@@ -310,7 +310,7 @@ def test_energy_is_conserved_to_order_four(metric):
     assert order(steps, drifts) >= 3.5
 
 
-RADIAL = [m for m in ENERGY_METRICS if isinstance(m.values[0].kernel, gn.RadialKernel)]
+RADIAL = [m for m in ENERGY_METRICS if isinstance(m.values[0].kernel, gn.geometry.RadialKernel)]
 
 
 @pytest.mark.parametrize("metric", RADIAL)
@@ -345,7 +345,9 @@ def test_a_geodesic_follows_the_flow():
     errors = []
     for n in (16, 32, 64):
         geo = solve(metric, n_steps=n)
-        points, _ = gn.hamiltonian_flow(metric, START, metric.flat(geo.initial_velocity, START), n)
+        points, _ = gn.geodesics.hamiltonian_flow(
+            metric, START, metric.flat(geo.initial_velocity, START), n
+        )
         errors.append(np.abs(points - geo.path).max())
     assert errors[-1] <= 1e-4
     assert order([16, 32, 64], errors) == pytest.approx(2, abs=0.3)
@@ -354,9 +356,9 @@ def test_a_geodesic_follows_the_flow():
 def test_the_flow_takes_batches_that_broadcast():
     metric = ENERGY_METRICS[0].values[0]
     x, p = places(3), places(2, 3, seed=1)
-    points, momenta = gn.hamiltonian_flow(metric, x, p, 4)
+    points, momenta = gn.geodesics.hamiltonian_flow(metric, x, p, 4)
     assert points.shape == momenta.shape == (5, 2, 3, *SPACE.shape)
-    one = gn.hamiltonian_flow(metric, x[1], p[1, 1], 4)
+    one = gn.geodesics.hamiltonian_flow(metric, x[1], p[1, 1], 4)
     np.testing.assert_allclose(points[:, 1, 1], one[0], rtol=1e-10)
     np.testing.assert_allclose(momenta[:, 1, 1], one[1], rtol=1e-10)
 
@@ -417,7 +419,7 @@ def test_steps_and_method_behind_dist_are_the_metrics():
     fine = float(metric.dist(START, END))
     assert fine == solve(metric, n_steps=32).distance
     assert 0 < abs(fine - coarse) < 1e-6
-    metric.method = gn.PathNewtonCG(max_iter=0)
+    metric.method = gn.geodesics.PathNewtonCG(max_iter=0)
     with pytest.raises(gn.ConvergenceError):
         metric.dist(START, END)
 
@@ -427,7 +429,7 @@ def test_steps_and_method_behind_dist_are_the_metrics():
 
 def lowest_of_dense(geo):
     """Lowest eigenvalue of the Hessian relative to the inverse of the preconditioner."""
-    state = gn.PathEnergy(geo.metric).linearise(geo.path)
+    state = gn.geometry.PathEnergy(geo.metric).linearise(geo.path)
     units = np.eye(geo.path[1:-1].size).reshape(-1, *geo.path[1:-1].shape)
     hessian = np.array([state.hessian_product(unit).ravel() for unit in units])
     inverse = np.array([state.precondition(unit).ravel() for unit in units])
@@ -572,9 +574,9 @@ def test_distances_scale_with_the_units(shift):
 def test_stopping_early_is_an_error_with_a_result_and_a_remedy(max_iter):
     metric = ENERGY_METRICS[1].values[0]
     with pytest.raises(gn.ConvergenceError) as caught:
-        gn.geodesic(metric, START, END, method=gn.PathNewtonCG(max_iter=max_iter))
+        gn.geodesic(metric, START, END, method=gn.geodesics.PathNewtonCG(max_iter=max_iter))
     error, result = caught.value, caught.value.result
-    assert isinstance(error, gn.GeomnetError)
+    assert isinstance(error, gn.errors.GeomnetError)
     assert isinstance(error, RuntimeError)
     assert f"after {max_iter} iterations" in str(error)
     assert "raise max_iter" in str(error)
@@ -593,14 +595,14 @@ def test_stopping_early_is_an_error_with_a_result_and_a_remedy(max_iter):
 def test_pointwise_solvers_stop_as_loudly():
     metric = FISHER_RAO_METRICS[0].values[0]
     with pytest.raises(gn.ConvergenceError, match=r"after 0 iterations.*raise max_iter") as caught:
-        gn.geodesic(metric, START, END, method=gn.PointwiseNewton(max_iter=0))
+        gn.geodesic(metric, START, END, method=gn.geodesics.PointwiseNewton(max_iter=0))
     assert caught.value.result.path.shape == (17, *SPACE.shape)
 
 
 def test_a_finer_tolerance_is_kept_and_costs_more():
     metric, costs = ENERGY_METRICS[0].values[0], []
     for tol in (1e-2, 1e-5, 1e-11):
-        certificate = solve(metric, method=gn.PathNewtonCG(tol=tol)).certificate
+        certificate = solve(metric, method=gn.geodesics.PathNewtonCG(tol=tol)).certificate
         assert certificate.gradient_norm <= tol == certificate.tolerance
         costs.append(certificate.gradient_evaluations + certificate.hessian_products)
     assert costs[0] < costs[1] < costs[2]
@@ -717,7 +719,7 @@ def test_lists_and_integers_are_maps_too():
     assert geo.distance == pytest.approx(np.sqrt(2.5))
 
 
-@pytest.mark.parametrize("method", ["newton", gn.PathNewtonCG, 3, SPACE], ids=repr)
+@pytest.mark.parametrize("method", ["newton", gn.geodesics.PathNewtonCG, 3, SPACE], ids=repr)
 def test_what_is_no_method_is_refused(method):
     with pytest.raises(gn.InputError, match=r"^method: .*PathNewtonCG\(\)"):
         gn.geodesic(gn.L2Metric(SPACE), START, END, method=method)
@@ -726,11 +728,11 @@ def test_what_is_no_method_is_refused(method):
 @pytest.mark.parametrize(
     ("method", "metric"),
     [
-        (gn.StraightLine(), ENERGY_METRICS[0].values[0]),
-        (gn.StraightLine(), FISHER_RAO_METRICS[0].values[0]),
-        (gn.PointwiseNewton(), ENERGY_METRICS[0].values[0]),
-        (gn.PointwiseNewton(), gn.L2Metric(SPACE)),
-        (gn.PointwiseNewton(), 2.0 * FISHER_RAO_METRICS[0].values[0]),
+        (gn.geodesics.StraightLine(), ENERGY_METRICS[0].values[0]),
+        (gn.geodesics.StraightLine(), FISHER_RAO_METRICS[0].values[0]),
+        (gn.geodesics.PointwiseNewton(), ENERGY_METRICS[0].values[0]),
+        (gn.geodesics.PointwiseNewton(), gn.L2Metric(SPACE)),
+        (gn.geodesics.PointwiseNewton(), 2.0 * FISHER_RAO_METRICS[0].values[0]),
     ],
     ids=lambda member: type(member).__name__,
 )
@@ -742,14 +744,14 @@ def test_a_method_that_does_not_fit_the_metric_says_so(method, metric):
 @pytest.mark.parametrize(
     ("method", "options", "argument"),
     [
-        (gn.PathNewtonCG, {"tol": 0.0}, "tol"),
-        (gn.PathNewtonCG, {"tol": np.nan}, "tol"),
-        (gn.PathNewtonCG, {"max_iter": -1}, "max_iter"),
-        (gn.PathNewtonCG, {"max_iter": 2.5}, "max_iter"),
-        (gn.PathNewtonCG, {"max_products": 0}, "max_products"),
-        (gn.PointwiseNewton, {"tol": "small"}, "tol"),
-        (gn.PointwiseNewton, {"max_iter": None}, "max_iter"),
-        (gn.StraightLine, {"tol": -1e-8}, "tol"),
+        (gn.geodesics.PathNewtonCG, {"tol": 0.0}, "tol"),
+        (gn.geodesics.PathNewtonCG, {"tol": np.nan}, "tol"),
+        (gn.geodesics.PathNewtonCG, {"max_iter": -1}, "max_iter"),
+        (gn.geodesics.PathNewtonCG, {"max_iter": 2.5}, "max_iter"),
+        (gn.geodesics.PathNewtonCG, {"max_products": 0}, "max_products"),
+        (gn.geodesics.PointwiseNewton, {"tol": "small"}, "tol"),
+        (gn.geodesics.PointwiseNewton, {"max_iter": None}, "max_iter"),
+        (gn.geodesics.StraightLine, {"tol": -1e-8}, "tol"),
     ],
 )
 def test_bad_tolerances_are_refused(method, options, argument):
@@ -766,7 +768,7 @@ def test_what_is_no_metric_is_refused(metric):
 @pytest.mark.parametrize("n_steps", [0, -1, 2.0])
 def test_the_flow_takes_whole_steps(n_steps):
     with pytest.raises(gn.InputError, match=r"^n_steps: "):
-        gn.hamiltonian_flow(gn.L2Metric(SPACE), START, END, n_steps)
+        gn.geodesics.hamiltonian_flow(gn.L2Metric(SPACE), START, END, n_steps)
     with pytest.raises(gn.InputError, match=r"^n_steps: "):
         ENERGY_METRICS[0].values[0].exp(END, START, n_steps=n_steps)
 
@@ -774,9 +776,9 @@ def test_the_flow_takes_whole_steps(n_steps):
 @each_bad_map
 def test_the_flow_refuses_bad_starts(bad):
     with pytest.raises(gn.InputError, match=r"^point: "):
-        gn.hamiltonian_flow(gn.L2Metric(SPACE), bad, END, 4)
+        gn.geodesics.hamiltonian_flow(gn.L2Metric(SPACE), bad, END, 4)
     with pytest.raises(gn.InputError, match=r"^momentum: "):
-        gn.hamiltonian_flow(gn.L2Metric(SPACE), START, bad, 4)
+        gn.geodesics.hamiltonian_flow(gn.L2Metric(SPACE), START, bad, 4)
 
 
 def test_an_exponential_that_leaves_the_domain_is_an_error():
@@ -795,7 +797,9 @@ def test_an_exponential_that_leaves_the_domain_is_an_error():
             return -0.5 * tangent_vec**2 / np.asarray(base_point) ** 1.5
 
     metric = Cliff(gn.FunctionSpace([[1.0]]))
-    with pytest.raises(gn.DomainError, match=r"^tangent_vec: .*t = 0\.266667.*shorter tangent_vec"):
+    with pytest.raises(
+        gn.errors.DomainError, match=r"^tangent_vec: .*t = 0\.266667.*shorter tangent_vec"
+    ):
         metric.exp([[-5.0]], [[1.0]])
 
 
@@ -879,7 +883,7 @@ def test_save_and_load(metric, tmp_path):
     geo = gn.geodesic(metric, START, END)
     geo.save(tmp_path / "geodesic.npz")
     assert [p.name for p in tmp_path.iterdir()] == ["geodesic.npz"]
-    loaded = gn.Geodesic.load(tmp_path / "geodesic.npz")
+    loaded = gn.geodesics.Geodesic.load(tmp_path / "geodesic.npz")
     for name in ("path", "initial_velocity"):
         np.testing.assert_array_equal(getattr(loaded, name), getattr(geo, name))
     for name in ("length", "distance", "energy", "certificate", "status", "method"):
@@ -920,10 +924,10 @@ def test_files_that_hold_no_geodesic_are_refused(tmp_path):
     assert len(names) == 14
     for name in names:
         with pytest.raises(gn.InputError, match=r"^path: .*no saved geodesic"):
-            gn.Geodesic.load(tmp_path / name)
+            gn.geodesics.Geodesic.load(tmp_path / name)
     with pytest.raises(gn.InputError, match=r"^path: "):
-        gn.Geodesic.load(None)
-    assert gn.Geodesic.load(tmp_path / "good.npz").distance == pytest.approx(1)
+        gn.geodesics.Geodesic.load(None)
+    assert gn.geodesics.Geodesic.load(tmp_path / "good.npz").distance == pytest.approx(1)
 
 
 def test_a_folder_that_is_missing_is_told(tmp_path):
@@ -965,7 +969,7 @@ def test_the_log_solver_passes_its_options():
     fine = gn.LogSolver(space, n_steps=32).log(END, START)
     np.testing.assert_array_equal(fine, solve(space.metric, n_steps=32).initial_velocity)
     with pytest.raises(gn.ConvergenceError):
-        gn.LogSolver(space, method=gn.PathNewtonCG(max_iter=0)).log(END, START)
+        gn.LogSolver(space, method=gn.geodesics.PathNewtonCG(max_iter=0)).log(END, START)
 
 
 @each_bad_map

@@ -222,7 +222,7 @@ def test_a_metric_that_was_used_can_still_be_pickled():
 def test_an_exp_solver_undoes_a_log_solver():
     space = DirichletDistributions(3)
     space.metric.log_solver = gn.LogSolver(space)
-    space.metric.exp_solver = gn.ExpSolver(space)
+    space.metric.exp_solver = gn.geodesics.ExpSolver(space)
     starts = np.array([[1.0, 2.0, 0.5], [3.0, 1.0, 2.0]])
     ends = np.array([[2.0, 1.0, 1.5], [1.0, 1.0, 4.0]])
     logs = space.metric.log(ends, starts)
@@ -237,8 +237,8 @@ def test_an_exp_solver_undoes_a_log_solver():
         (lambda space: gn.LogSolver(space, n_steps=10), "n_steps"),
         (lambda space: gn.LogSolver(space, method="newton"), "method"),
         (lambda space: gn.LogSolver(space.metric), "space"),
-        (lambda space: gn.ExpSolver(space.metric), "space"),
-        (lambda space: gn.ExpSolver(space, rtol=0), "rtol"),
+        (lambda space: gn.geodesics.ExpSolver(space.metric), "space"),
+        (lambda space: gn.geodesics.ExpSolver(space, rtol=0), "rtol"),
     ],
 )
 def test_solvers_for_geomstats_check_what_they_are_given(make, name):

@@ -8,8 +8,8 @@ from sklearn.base import clone
 from sklearn.decomposition import PCA
 
 import geomnet as gn
-from geomnet.fisher.inpca import InPCA
-from geomnet.fisher.prediction import Predictions
+from geomnet.predictions.inpca import InPCA
+from geomnet.predictions.predictions import Predictions
 
 each_likelihood = pytest.mark.parametrize("likelihood", LIKELIHOODS)
 each_kind = pytest.mark.parametrize("kind", ["bhattacharyya", "fisher_rao"])

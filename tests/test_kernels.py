@@ -9,7 +9,7 @@ from cases import KERNELS, RADIAL_KERNELS
 from sklearn.gaussian_process import kernels as peers
 
 import geomnet as gn
-from geomnet.kernels import median_distance, radial_kernel
+from geomnet.geometry.kernels import median_distance, radial_kernel
 
 each_kernel = pytest.mark.parametrize("kernel", KERNELS)
 each_radial_kernel = pytest.mark.parametrize("kernel", RADIAL_KERNELS)
@@ -99,7 +99,7 @@ def test_width_is_the_unit_of_length(kernel):
     [
         (gn.GaussianKernel(0.8), peers.RBF(0.8)),
         (gn.Matern32Kernel(1.3), peers.Matern(1.3, nu=1.5)),
-        (gn.Matern52Kernel(0.6), peers.Matern(0.6, nu=2.5)),
+        (gn.geometry.Matern52Kernel(0.6), peers.Matern(0.6, nu=2.5)),
     ],
     ids=["gaussian", "matern32", "matern52"],
 )
@@ -184,8 +184,8 @@ def test_feature_kernel_tends_to_the_gaussian():
     limit = oracles.kernel_matrix(gn.GaussianKernel(0.7), points, points)
 
     def error(width):
-        field = gn.RandomFeatureField(dim=2, width=width, scale=0.7, seed=0)
-        return np.sqrt(np.mean((gn.FeatureKernel(field).matrix(points) - limit) ** 2))
+        field = gn.networks.RandomFeatureField(dim=2, width=width, scale=0.7, seed=0)
+        return np.sqrt(np.mean((gn.geometry.FeatureKernel(field).matrix(points) - limit) ** 2))
 
     widths = np.array([100, 500, 2500, 12500])
     errors = np.array([error(width) for width in widths])
@@ -195,7 +195,7 @@ def test_feature_kernel_tends_to_the_gaussian():
 
 
 def test_feature_kernel_has_the_rank_of_its_features():
-    kernel = gn.FeatureKernel(gn.RandomFeatureField(dim=2, width=4, seed=0))
+    kernel = gn.geometry.FeatureKernel(gn.networks.RandomFeatureField(dim=2, width=4, seed=0))
     assert np.linalg.matrix_rank(kernel.matrix(cloud())) == 4
 
 
@@ -204,7 +204,9 @@ def test_effort_weighs_the_features(shape):
     rng = np.random.default_rng(2)
     root = rng.normal(size=(6, 6))
     effort = rng.uniform(0.5, 3, size=6) if shape == "diagonal" else root @ root.T + np.eye(6)
-    kernel = gn.FeatureKernel(gn.RandomFeatureField(dim=2, width=6, seed=0), effort)
+    kernel = gn.geometry.FeatureKernel(
+        gn.networks.RandomFeatureField(dim=2, width=6, seed=0), effort
+    )
     np.testing.assert_allclose(
         kernel.matrix(cloud()), oracles.kernel_matrix(kernel, cloud(), cloud()), atol=1e-13
     )
@@ -213,13 +215,13 @@ def test_effort_weighs_the_features(shape):
 def test_least_effort_is_the_energy_of_the_kernel():
     # of all Θ with ΨΘ = v the least tr ΘᵀRΘ is vᵀK⁻¹v
     rng = np.random.default_rng(3)
-    field = gn.RandomFeatureField(dim=2, width=12, seed=1)
+    field = gn.networks.RandomFeatureField(dim=2, width=12, seed=1)
     effort = rng.uniform(0.5, 3, size=12)
     velocity = rng.normal(size=(9, 2))
     scaled = field.features(cloud()) / np.sqrt(effort)
     least = np.linalg.lstsq(scaled, velocity, rcond=None)[0]
     np.testing.assert_allclose(scaled @ least, velocity, atol=1e-8)
-    matrix = gn.FeatureKernel(field, effort).matrix(cloud())
+    matrix = gn.geometry.FeatureKernel(field, effort).matrix(cloud())
     energy = np.sum(velocity * np.linalg.solve(matrix, velocity))
     assert energy == pytest.approx(np.sum(least**2), rel=1e-7)
 
@@ -240,9 +242,9 @@ def test_least_effort_is_the_energy_of_the_kernel():
 )
 def test_bad_efforts_are_refused(effort):
     with pytest.raises(gn.InputError, match=r"^effort: "):
-        gn.FeatureKernel(gn.RandomFeatureField(dim=2, width=2), effort)
+        gn.geometry.FeatureKernel(gn.networks.RandomFeatureField(dim=2, width=2), effort)
 
 
 def test_a_field_without_features_is_refused():
     with pytest.raises(gn.InputError, match=r"^field: .*features"):
-        gn.FeatureKernel(gn.TanhField(dim=2, width=4))
+        gn.geometry.FeatureKernel(gn.TanhField(dim=2, width=4))

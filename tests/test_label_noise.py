@@ -11,10 +11,10 @@ from scipy.special import softmax
 from scipy.stats import spearmanr
 
 import geomnet as gn
-from geomnet.reports.label_noise import draw_label_noise
-from geomnet.studies import label_noise
-from geomnet.studies.label_noise import LabelNoiseStudy, label_noise_study, noisy_labels
-from geomnet.studies.label_noise_result import MEASURES
+from geomnet.plotting.label_noise import plot_label_noise
+from geomnet.studies.label_noise import study as label_noise
+from geomnet.studies.label_noise.result import MEASURES
+from geomnet.studies.label_noise.study import LabelNoiseStudy, label_noise_study, noisy_labels
 
 MEASURED = [name for name in MEASURES if name != "excesses"]
 NETWORK = gn.FeedForward((4, 5, 5, 3), "tanh", skips={1: 0.5})
@@ -266,7 +266,7 @@ def test_an_interrupt_leaves_what_was_done(monkeypatch):
     np.testing.assert_array_equal(study.done, [[1, 1, 0], [1, 0, 0], [1, 0, 0]])
     assert study.problems == ("interrupted: 4 of 9 networks were trained",)
     assert np.isfinite(study.mean("traces")).all()
-    draw_label_noise(study)
+    plot_label_noise(study)
     calls[:] = range(4)
     with pytest.raises(KeyboardInterrupt):
         label_noise_study(sample, NETWORK, NOISES, 3, heldout=heldout, epochs=2)
@@ -275,13 +275,13 @@ def test_an_interrupt_leaves_what_was_done(monkeypatch):
 def test_without_held_out_points_there_is_no_test_accuracy():
     study = label_noise_study(data()[0], NETWORK, [0.5], 2, epochs=2)
     assert np.isnan(study.test_accuracies).all()
-    titles = [axis.get_title() for axis in draw_label_noise(study).axes]
+    titles = [axis.get_title() for axis in plot_label_noise(study).axes]
     assert titles[0] == "accuracy"
     assert "test" not in study.table()
 
 
 def test_figure_shows_every_measure():
-    figure = draw_label_noise(study_of())
+    figure = plot_label_noise(study_of())
     assert len(figure.axes) == 8
     legends = [t.get_text() for axis in figure.axes[:3:2] for t in axis.get_legend().get_texts()]
     assert legends == ["held out, true labels", "trained on", "length", "chord"]
@@ -294,7 +294,7 @@ def test_figure_shows_every_measure():
     line = figure.axes[titles.index("tr G")].containers[0].lines[0]
     np.testing.assert_allclose(line.get_ydata(), study_of().mean("traces"))
     with pytest.raises(gn.InputError, match=r"^study"):
-        draw_label_noise({})
+        plot_label_noise({})
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from fisher_cases import CASES, close, each_case
 
-from geomnet.networks.factors import AffineFactors, AffineMap, ExplicitFactors
-from geomnet.networks.models import model_of
+from geomnet.networks.layers.factors import AffineFactors, AffineMap, ExplicitFactors
+from geomnet.networks.model import model_of
 
 
 def jacobians(case):

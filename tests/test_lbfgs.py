@@ -10,8 +10,8 @@ from test_ray import sphere
 from test_shooting import CHARTS
 
 import geomnet as gn
-from geomnet.geodesics.paths.lbfgs import flat_solve
-from geomnet.path_energy import MidpointSteps
+from geomnet.geodesics.discrete.lbfgs import flat_solve
+from geomnet.geometry.steps import MidpointSteps
 
 START = SPACE.identity
 each_metric = pytest.mark.parametrize("metric", METRICS)
@@ -21,9 +21,11 @@ each_stiffness = pytest.mark.parametrize("stiffness", ["metric", "flat"])
 @each_metric
 @each_stiffness
 def test_it_finds_what_newton_finds(metric, stiffness):
-    method = gn.PathLBFGS(stiffness=stiffness)
+    method = gn.geodesics.PathLBFGS(stiffness=stiffness)
     found = gn.geodesic(metric, START, END, method=method)
-    expected = gn.geodesic(metric, START, END, method=gn.PathNewtonCG(), certify_index=False)
+    expected = gn.geodesic(
+        metric, START, END, method=gn.geodesics.PathNewtonCG(), certify_index=False
+    )
     assert found.distance == pytest.approx(expected.distance, rel=1e-9)
     np.testing.assert_allclose(found.path, expected.path, atol=1e-6)
     certificate = found.certificate
@@ -38,14 +40,14 @@ def test_it_finds_what_newton_finds(metric, stiffness):
 def test_it_finds_the_minimum_that_scipy_finds(metric):
     metric = tiny(metric)
     start = metric.space.identity
-    found = gn.geodesic(metric, start, TINY_END, n_steps=8, method=gn.PathLBFGS())
+    found = gn.geodesic(metric, start, TINY_END, n_steps=8, method=gn.geodesics.PathLBFGS())
     expected = oracles.least_energy_path(metric, start, TINY_END, 8)
     np.testing.assert_allclose(found.path, expected, atol=1e-6)
 
 
 @pytest.mark.parametrize(("metric", "start", "end", "distance"), CHARTS)
 def test_charts_in_closed_form(metric, start, end, distance):
-    found = gn.geodesic(metric, start, end, n_steps=64, method=gn.PathLBFGS())
+    found = gn.geodesic(metric, start, end, n_steps=64, method=gn.geodesics.PathLBFGS())
     if distance is None:
         distance = gn.geodesic(metric, start, end).distance
     assert abs(found.distance - distance) <= found.error_estimate <= 1e-5 * distance
@@ -61,8 +63,8 @@ class NoProducts(MidpointSteps):
 
 def test_it_asks_for_no_hessian_products(monkeypatch):
     metric = sphere(3)
-    monkeypatch.setattr("geomnet.metric_matrix.MidpointSteps", NoProducts)
-    found = gn.geodesic(metric, [0.1, 0.2, 0.3], [1.0, -0.5, 0.2], method=gn.PathLBFGS())
+    monkeypatch.setattr("geomnet.geometry.metric_matrix.MidpointSteps", NoProducts)
+    found = gn.geodesic(metric, [0.1, 0.2, 0.3], [1.0, -0.5, 0.2], method=gn.geodesics.PathLBFGS())
     assert found.certificate.converged
     with pytest.raises(AssertionError, match="a Hessian"):
         gn.geodesic(metric, [0.1, 0.2, 0.3], [1.0, -0.5, 0.2], method=gn.PathNewton())
@@ -71,7 +73,9 @@ def test_it_asks_for_no_hessian_products(monkeypatch):
 def test_memory_makes_it_faster():
     metric, start, end, _ = CHARTS[0].values
     spent = [
-        gn.geodesic(metric, start, end, method=gn.PathLBFGS(memory=m)).certificate.iterations
+        gn.geodesic(
+            metric, start, end, method=gn.geodesics.PathLBFGS(memory=m)
+        ).certificate.iterations
         for m in (1, 10)
     ]
     assert spent[1] < spent[0]
@@ -90,14 +94,14 @@ def test_ends_close_together():
     # rounding of the states leaves a gradient far above tol
     metric = sphere()
     start, step = np.array([0.7, 0.1]), 1e-9 * np.array([1.0, -2.0])
-    found = gn.geodesic(metric, start, start + step, method=gn.PathLBFGS())
+    found = gn.geodesic(metric, start, start + step, method=gn.geodesics.PathLBFGS())
     assert found.distance == pytest.approx(2 * np.linalg.norm(step) / 1.5, rel=1e-6)
 
 
 def test_too_few_iterations_are_said():
     metric, start, end, _ = CHARTS[0].values
     with pytest.raises(gn.ConvergenceError, match=r"stopped after 3 iterations.*max_iter") as error:
-        gn.geodesic(metric, start, end, method=gn.PathLBFGS(max_iter=3))
+        gn.geodesic(metric, start, end, method=gn.geodesics.PathLBFGS(max_iter=3))
     assert not error.value.result.certificate.converged
 
 
@@ -107,7 +111,7 @@ def test_too_few_iterations_are_said():
 )
 def test_bad_options_are_named(name, bad):
     with pytest.raises(gn.InputError, match=rf"^{name}: "):
-        gn.PathLBFGS(**{name: bad})
+        gn.geodesics.PathLBFGS(**{name: bad})
 
 
 def test_a_metric_that_can_be_differentiated_only_once_falls_to_lbfgs_and_it_is_said():

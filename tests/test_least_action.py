@@ -12,9 +12,9 @@ from matplotlib.image import imread
 from sklearn.linear_model import LogisticRegression
 
 import geomnet as gn
-from geomnet.networks.action import Action
-from geomnet.networks.objective import Objective
-from geomnet.studies import measuring
+from geomnet.control.action import Action
+from geomnet.studies import solving as measuring
+from geomnet.training.objectives import Objective
 
 NETWORK = gn.Network(gn.TanhField(dim=2, width=3), depth=3)
 LIKELIHOOD = gn.Categorical(3)
@@ -52,7 +52,7 @@ class Fenced(gn.L2Metric):
 
     def look(self, *states):
         if max(np.abs(s).max() for s in states) > self.fence:
-            raise gn.DomainError("outside the fence")
+            raise gn.errors.DomainError("outside the fence")
 
 
 def metrics_on(sample):
@@ -60,7 +60,7 @@ def metrics_on(sample):
     readout = gn.Readout(np.random.default_rng(3).normal(size=(3, 2)), [0.1, -0.2, 0.3])
     return {
         "l2": gn.L2Metric(space),
-        "energy": gn.EnergyMetric(space, gn.Matern52Kernel(1.5)),
+        "energy": gn.EnergyMetric(space, gn.geometry.Matern52Kernel(1.5)),
         "fisher-rao": gn.FisherRaoMetric(space, LIKELIHOOD, readout, ridge=0.01),
         "own": Guarded(space),
         "sum": 0.5 * gn.L2Metric(space) + gn.EnergyMetric(space, gn.Matern32Kernel(1.5)),
@@ -110,7 +110,9 @@ def test_the_objective_adds_the_weighed_energy_of_the_layers(name):
 
 
 @pytest.mark.parametrize("name", METRICS)
-@pytest.mark.parametrize("integrator", [gn.Euler(), gn.RK4()], ids=["euler", "rk4"])
+@pytest.mark.parametrize(
+    "integrator", [gn.networks.Euler(), gn.networks.RK4()], ids=["euler", "rk4"]
+)
 def test_gradient_of_the_objective(name, integrator):
     network = gn.Network(gn.TanhField(2, 2), 2, integrator)
     metric = metrics_on(sample_of())[name]
@@ -246,7 +248,9 @@ def test_free_points_in_l2_go_straight_and_stop_where_loss_and_action_balance(we
     # φ = x + (y − x)/(1 + 2σ²λ), on a straight line at constant speed
     sample, sigma, depth = sample_of(), 0.7, 4
     n, d = sample.points.shape
-    free = gn.FunctionField(lambda x, theta: anp.reshape(theta, (n, d)) + 0.0 * x, d, n * d)
+    free = gn.networks.FunctionField(
+        lambda x, theta: anp.reshape(theta, (n, d)) + 0.0 * x, d, n * d
+    )
     network = gn.Network(free, depth)
     target = sample.points[:, ::-1] + [1.0, -0.5]
     metric = gn.L2Metric(gn.FunctionSpace(sample))
@@ -289,7 +293,7 @@ def test_all_action_leaves_the_readout_alone():
 def train_fenced(**options):
     sample = gn.Sample([[1.0, 0.5], [-1.0, 0.2]], target=[[3.0, 0.5], [-3.0, 0.2]])
     space = gn.FunctionSpace(sample)
-    network = gn.Network(gn.LinearField(2), 2)
+    network = gn.Network(gn.networks.LinearField(2), 2)
     return network, gn.train(
         network, sample, gn.Gaussian(1.0, 2), readout=gn.Readout(np.eye(2)), train_readout=False,
         weight_decay=0.0, action=Fenced(space), weight=1e-3, **options,
@@ -306,14 +310,16 @@ def test_lbfgs_turns_back_where_the_metric_ends():
 
 
 def test_adam_says_where_it_left_the_metric():
-    with pytest.raises(gn.DomainError, match=r"^action: in epoch \d+ .*fence.*learning_rate"):
+    with pytest.raises(
+        gn.errors.DomainError, match=r"^action: in epoch \d+ .*fence.*learning_rate"
+    ):
         train_fenced(epochs=300, learning_rate=0.1)
 
 
 @pytest.mark.parametrize("method", ["adam", "lbfgs"])
 def test_a_start_outside_the_metric_is_the_fault_of_the_start(method):
     theta = np.full((2, 6), 5.0)
-    with pytest.raises(gn.DomainError, match=r"^outside the fence"):
+    with pytest.raises(gn.errors.DomainError, match=r"^outside the fence"):
         train_fenced(method=method, theta=theta)
 
 
@@ -362,7 +368,9 @@ def run(name="l2", weights=WEIGHTS, **options):
     space = gn.FunctionSpace(sample)
     metric = {"l2": gn.L2Metric, "energy": gn.EnergyMetric}[name](space)
     options = {"heldout": heldout, "epochs": 150, "n_steps": 8, **options}
-    return gn.least_action_path(network, sample, gn.Categorical(3), metric, weights, **options)
+    return gn.studies.least_action_path(
+        network, sample, gn.Categorical(3), metric, weights, **options
+    )
 
 
 @pytest.fixture(scope="module", params=["l2", "energy"])
@@ -474,14 +482,14 @@ def test_table_and_repr(path):
 
 def test_save_and_load(path, tmp_path):
     path.save(tmp_path / "path.npz")
-    again = gn.LeastActionPath.load(tmp_path / "path.npz")
+    again = gn.studies.LeastActionPath.load(tmp_path / "path.npz")
     assert str(again) == str(path)
     assert again.as_dict() == path.as_dict()
     np.testing.assert_array_equal(again.thetas, path.thetas)
     np.testing.assert_array_equal(again.readouts[2].bias, path.readouts[2].bias)
     np.savez(tmp_path / "other.npz", path=np.zeros(3))
     with pytest.raises(gn.InputError, match=r"other\.npz"):
-        gn.LeastActionPath.load(tmp_path / "other.npz")
+        gn.studies.LeastActionPath.load(tmp_path / "other.npz")
 
 
 def test_as_dict_is_json(path):
@@ -541,14 +549,14 @@ def test_bad_paths_are_refused(says, weights, options):
 
 def test_a_path_needs_a_metric():
     with pytest.raises(gn.InputError, match=r"^metric: .*L2Metric.*None"):
-        gn.least_action_path(NETWORK, sample_of(), LIKELIHOOD, None)
+        gn.studies.least_action_path(NETWORK, sample_of(), LIKELIHOOD, None)
 
 
 def test_a_network_that_cannot_move_has_no_default_weights():
-    still = gn.Network(gn.FunctionField(lambda x, theta: 0 * x, 2, 1), 2)
+    still = gn.Network(gn.networks.FunctionField(lambda x, theta: 0 * x, 2, 1), 2)
     metric = gn.L2Metric(gn.FunctionSpace(sample_of()))
     with pytest.raises(gn.InputError, match=r"^weights: .*moves nothing"):
-        gn.least_action_path(still, sample_of(), LIKELIHOOD, metric, epochs=2)
+        gn.studies.least_action_path(still, sample_of(), LIKELIHOOD, metric, epochs=2)
 
 
 # -- its figure -------------------------------------------------------------------------------
@@ -559,7 +567,7 @@ def dots(axis):
 
 
 def test_the_figure_shows_every_network_in_every_panel(path):
-    figure = gn.draw_least_action(path)
+    figure = gn.plotting.plot_least_action(path)
     loss, accuracy, excess, _bar = figure.axes
     trained, held = dots(loss)
     np.testing.assert_allclose(trained, np.column_stack([path.lengths, path.losses]))
@@ -577,6 +585,6 @@ def test_the_figure_shows_every_network_in_every_panel(path):
 
 def test_the_figure_leaves_out_what_there_is_not():
     path = run(weights=[0.1], epochs=3, n_steps=None, heldout=None)
-    labels = [axis.get_ylabel() for axis in gn.draw_least_action(path).axes]
+    labels = [axis.get_ylabel() for axis in gn.plotting.plot_least_action(path).axes]
     assert labels == ["task loss", "accuracy", "λ"]
-    assert "λ = 0" not in gn.draw_least_action(path).get_suptitle()
+    assert "λ = 0" not in gn.plotting.plot_least_action(path).get_suptitle()

@@ -22,7 +22,7 @@ def parameters(likelihood, *shape, seed=0, scale=1.0):
 def extremes(likelihood, size):
     """Pairs of ends as far as float64 has it: saturated classes and coins, far means."""
     c = likelihood.n_parameters
-    if isinstance(likelihood, gn.HeteroscedasticGaussian):
+    if isinstance(likelihood, gn.likelihoods.HeteroscedasticGaussian):
         spread = np.where(np.arange(c) < likelihood.dim, size, min(size, 50))
     else:
         spread = np.full(c, size)
@@ -378,7 +378,7 @@ def test_coins_are_intervals_of_length_pi():
 def test_normal_distributions_of_two_spreads():
     start, end = [-1.0, np.log(0.4)], [1.0, np.log(0.6)]
     expected = np.sqrt(2) * np.arccosh(1 + (2.0**2 / 2 + 0.2**2) / (2 * 0.4 * 0.6))
-    likelihood = gn.HeteroscedasticGaussian()
+    likelihood = gn.likelihoods.HeteroscedasticGaussian()
     assert likelihood.distance(start, end) == pytest.approx(expected, rel=1e-14)
     vertical = likelihood.distance([0.0, 0.0], [0.0, 3.0])
     assert vertical == pytest.approx(3 * np.sqrt(2), rel=1e-14)
@@ -386,8 +386,11 @@ def test_normal_distributions_of_two_spreads():
 
 def test_outputs_add_squared_distances():
     start, end = np.random.default_rng(1).normal(size=(2, 4))
-    both = gn.HeteroscedasticGaussian(2).squared_distance(start, end)
-    parts = [gn.HeteroscedasticGaussian().squared_distance(start[k::2], end[k::2]) for k in (0, 1)]
+    both = gn.likelihoods.HeteroscedasticGaussian(2).squared_distance(start, end)
+    parts = [
+        gn.likelihoods.HeteroscedasticGaussian().squared_distance(start[k::2], end[k::2])
+        for k in (0, 1)
+    ]
     assert both == pytest.approx(sum(parts), rel=1e-13)
     coins = gn.Bernoulli(4).squared_distance(start, end)
     each = [gn.Bernoulli().squared_distance(start[[k]], end[[k]]) for k in range(4)]
@@ -460,8 +463,8 @@ def test_drawn_targets_pass_and_keep_their_values(likelihood):
         (gn.Gaussian(), [0.0, 1.0, np.nan]),
         (gn.Gaussian(), ["0", "1", "2"]),
         (gn.Gaussian(dim=2), [0.0, 1.0, 2.0]),
-        (gn.HeteroscedasticGaussian(), [0.0, 1.0, np.inf]),
-        (gn.HeteroscedasticGaussian(), [[0.0, 1.0]] * 3),
+        (gn.likelihoods.HeteroscedasticGaussian(), [0.0, 1.0, np.inf]),
+        (gn.likelihoods.HeteroscedasticGaussian(), [[0.0, 1.0]] * 3),
     ],
 )
 def test_bad_targets_are_refused(likelihood, bad):
@@ -476,7 +479,7 @@ def test_missing_class_indices_are_refused_without_a_warning():
 
 
 @pytest.mark.parametrize(
-    "likelihood", [gn.Bernoulli(), gn.Gaussian(), gn.HeteroscedasticGaussian()]
+    "likelihood", [gn.Bernoulli(), gn.Gaussian(), gn.likelihoods.HeteroscedasticGaussian()]
 )
 def test_one_output_takes_a_flat_array(likelihood):
     assert likelihood.check_targets([0, 1, 1], 3).tolist() == [[0.0], [1.0], [1.0]]
@@ -501,7 +504,7 @@ def test_scores_are_shares_of_right_predictions():
         (lambda: gn.Gaussian(sigma=-1.0), "sigma"),
         (lambda: gn.Gaussian(sigma=np.nan), "sigma"),
         (lambda: gn.Gaussian(sigma="0.5"), "sigma"),
-        (lambda: gn.HeteroscedasticGaussian(-1), "dim"),
+        (lambda: gn.likelihoods.HeteroscedasticGaussian(-1), "dim"),
     ],
 )
 def test_bad_families_are_refused_by_argument(make, argument):

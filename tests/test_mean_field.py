@@ -7,9 +7,9 @@ from autograd.scipy.special import erf
 from scipy.integrate import dblquad
 
 import geomnet as gn
-from geomnet.fisher.gaussian_expectation import mean_products
-from geomnet.fisher.mean_field import MeanField
-from geomnet.fisher.order_parameters import linearised_activation
+from geomnet.mean_field.gaussian_expectation import mean_products
+from geomnet.mean_field.order_parameters import linearised_activation
+from geomnet.mean_field.theory import MeanField
 
 ENSEMBLES = {"tanh": (3.0, 0.64), "relu": (2.0, 0.1), "gelu": (2.0, 0.1)}
 each_ensemble = pytest.mark.parametrize("activation", ENSEMBLES)

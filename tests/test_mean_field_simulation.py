@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import geomnet as gn
-from geomnet.fisher.mean_field import MeanField
+from geomnet.mean_field.theory import MeanField
 
 ENSEMBLES = {"tanh": (3.0, 0.64), "relu": (2.0, 0.1), "gelu": (2.0, 0.1)}
 

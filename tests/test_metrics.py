@@ -433,7 +433,7 @@ def test_l2_needs_no_base_point():
 
 
 def field_of_many_features():
-    return gn.RandomFeatureField(dim=2, width=40, scale=0.9, seed=5)
+    return gn.networks.RandomFeatureField(dim=2, width=40, scale=0.9, seed=5)
 
 
 def test_energy_is_the_least_effort_of_the_field():
@@ -443,7 +443,7 @@ def test_energy_is_the_least_effort_of_the_field():
     moves = np.array([field(x, unit).ravel() for unit in units]).T
     least = np.linalg.lstsq(moves, v.ravel(), rcond=None)[0]
     np.testing.assert_allclose(field(x, least), v, atol=1e-10)
-    metric = gn.EnergyMetric(SPACE, gn.FeatureKernel(field))
+    metric = gn.EnergyMetric(SPACE, gn.geometry.FeatureKernel(field))
     assert metric.squared_norm(v, x) == pytest.approx(least @ least, rel=1e-9)
 
 
@@ -478,8 +478,8 @@ def path_of_maps(n_steps=16):
     [
         gn.GaussianKernel(0.8),
         gn.Matern32Kernel(1.3),
-        gn.Matern52Kernel(0.9),
-        gn.FeatureKernel(field_of_many_features()),
+        gn.geometry.Matern52Kernel(0.9),
+        gn.geometry.FeatureKernel(field_of_many_features()),
     ],
     ids=lambda kernel: type(kernel).__name__,
 )
@@ -546,7 +546,7 @@ def test_an_ill_conditioned_kernel_matrix_is_refused(gap, use):
     # two points at distance r: eigenvalues 1 ± k(r), so the condition is about 4/r²
     space = nearly_equal(gap)
     metric = gn.EnergyMetric(space, gn.GaussianKernel(1.0))
-    with pytest.raises(gn.SingularKernelError, match="condition") as caught:
+    with pytest.raises(gn.errors.SingularKernelError, match="condition") as caught:
         uses(metric, space.identity)[use]()
     for mend in ("matern32", "smaller width", "nugget"):
         assert mend in str(caught.value)
@@ -574,7 +574,9 @@ def test_equal_points_are_refused_as_ends(which):
     metric = gn.EnergyMetric(SPACE, gn.Matern32Kernel(1.0))
     ends = {"start": SPACE.identity.copy(), "end": END.copy()}
     ends[which][3] = ends[which][1]
-    with pytest.raises(gn.SingularKernelError, match=rf"^{which}: two of its points are equal"):
+    with pytest.raises(
+        gn.errors.SingularKernelError, match=rf"^{which}: two of its points are equal"
+    ):
         gn.geodesic(metric, **ends)
 
 
@@ -582,7 +584,7 @@ def test_points_pass_each_other_in_the_plane_but_not_on_the_line():
     crossed = [[1.0], [-1.0]]
     metric = gn.EnergyMetric(LINE, gn.GaussianKernel(1.0))
     for ends in ((LINE.identity, crossed), (crossed, LINE.identity)):
-        with pytest.raises(gn.DomainError, match=r"^end: .*order"):
+        with pytest.raises(gn.errors.DomainError, match=r"^end: .*order"):
             gn.geodesic(metric, *ends)
     plane = gn.FunctionSpace([[-1.0, 0.0], [1.0, 0.0]])
     metric, swapped = gn.EnergyMetric(plane, gn.GaussianKernel(1.0)), plane.identity[::-1]
@@ -601,9 +603,11 @@ def test_points_pass_each_other_in_the_plane_but_not_on_the_line():
 def test_sums_ask_every_term_about_the_ends():
     energy = gn.EnergyMetric(LINE, gn.GaussianKernel(1.0))
     for metric in (3.0 * energy, gn.L2Metric(LINE) + energy, energy + gn.L2Metric(LINE)):
-        with pytest.raises(gn.DomainError, match=r"^end: .*order"):
+        with pytest.raises(gn.errors.DomainError, match=r"^end: .*order"):
             gn.geodesic(metric, LINE.identity, [[1.0], [-1.0]])
-        with pytest.raises(gn.SingularKernelError, match=r"^end: two of its points are equal"):
+        with pytest.raises(
+            gn.errors.SingularKernelError, match=r"^end: two of its points are equal"
+        ):
             gn.geodesic(metric, LINE.identity, [[1.0], [1.0]])
 
 
@@ -616,12 +620,12 @@ def test_a_nugget_lets_points_pass_on_the_line():
 
 
 def few_features():
-    return gn.RandomFeatureField(dim=2, width=3, scale=1.0, seed=2)
+    return gn.networks.RandomFeatureField(dim=2, width=3, scale=1.0, seed=2)
 
 
 def test_velocities_out_of_reach_of_few_features_have_infinite_norm():
     field, x = few_features(), places()
-    metric = gn.EnergyMetric(SPACE, gn.FeatureKernel(field))
+    metric = gn.EnergyMetric(SPACE, gn.geometry.FeatureKernel(field))
     theta = np.random.default_rng(4).normal(size=(2, field.n_parameters))
     u, v = (field(x, t) for t in theta)
     # Ψ has full column rank, so the parameters of a velocity are its own
@@ -638,7 +642,7 @@ def test_velocities_out_of_reach_of_few_features_have_infinite_norm():
 
 @pytest.mark.parametrize("use", ["flat", "quadratic_gradient", "exp", "dist", "log", "geodesic"])
 def test_few_features_make_no_geodesics(use):
-    metric = gn.EnergyMetric(SPACE, gn.FeatureKernel(few_features()))
+    metric = gn.EnergyMetric(SPACE, gn.geometry.FeatureKernel(few_features()))
     calls = {
         "flat": lambda: metric.flat(vectors(), places()),
         "quadratic_gradient": lambda: metric.quadratic_gradient(vectors(), places()),
@@ -647,7 +651,9 @@ def test_few_features_make_no_geodesics(use):
         "log": lambda: metric.log(END, SPACE.identity),
         "geodesic": lambda: gn.geodesic(metric, SPACE.identity, END),
     }
-    with pytest.raises(gn.SingularKernelError, match=r"3 features for 5 points.*sub-Riemannian"):
+    with pytest.raises(
+        gn.errors.SingularKernelError, match=r"3 features for 5 points.*sub-Riemannian"
+    ):
         calls[use]()
 
 
@@ -708,7 +714,7 @@ def test_closed_distance_is_that_of_the_product(metric):
         (gn.Bernoulli(2), [[3.0, 0.0], [1.0, 1.0]], 2),
         (gn.Bernoulli(2), [[3.0, 0.0], [6.0, 0.0]], 1),
         (gn.Gaussian(0.5, 1), [[3.0, 4.0]], 1),
-        (gn.HeteroscedasticGaussian(1), [[1.0, 0.0], [0.0, 2.0]], 2),
+        (gn.likelihoods.HeteroscedasticGaussian(1), [[1.0, 0.0], [0.0, 2.0]], 2),
     ],
 )
 def test_the_default_ridge_is_a_share_of_the_fisher_matrix_at_zero(likelihood, weight, rank):
@@ -759,7 +765,12 @@ def reached(metric, start, end, n_steps):
 @pytest.mark.parametrize("size", [1.0, 8.0, 30.0])
 @pytest.mark.parametrize(
     "likelihood",
-    [gn.Categorical(4), gn.Bernoulli(3), gn.Gaussian(0.5, 3), gn.HeteroscedasticGaussian(2)],
+    [
+        gn.Categorical(4),
+        gn.Bernoulli(3),
+        gn.Gaussian(0.5, 3),
+        gn.likelihoods.HeteroscedasticGaussian(2),
+    ],
     ids=lambda likelihood: type(likelihood).__name__,
 )
 def test_no_path_is_shorter_than_the_closed_distance(likelihood, size, n_steps):
@@ -767,7 +778,7 @@ def test_no_path_is_shorter_than_the_closed_distance(likelihood, size, n_steps):
     rng = np.random.default_rng(2)
     weight = rng.normal(size=(likelihood.n_parameters, 4))
     start, end = rng.normal(size=(2, 3, 4))
-    if isinstance(likelihood, gn.HeteroscedasticGaussian):
+    if isinstance(likelihood, gn.likelihoods.HeteroscedasticGaussian):
         size = np.sqrt(size)
     metric = fisher_rao(likelihood, size * weight, points=start)
     geo = reached(metric, start, end, n_steps)
@@ -782,7 +793,7 @@ def test_no_path_is_shorter_than_the_closed_distance(likelihood, size, n_steps):
     [
         fisher_rao(gn.Categorical(3), [[1.5, -0.4], [-0.7, 1.1], [0.3, 0.8]], [0.2, -0.1, 0.5]),
         fisher_rao(gn.Bernoulli(2), [[2.0, 0.3], [-0.5, 1.2]]),
-        fisher_rao(gn.HeteroscedasticGaussian(1), [[1.2, 0.1], [0.3, 0.6]]),
+        fisher_rao(gn.likelihoods.HeteroscedasticGaussian(1), [[1.2, 0.1], [0.3, 0.6]]),
         # no condition: means of fixed spread move straight in whatever plane they have
         fisher_rao(gn.Gaussian(0.7, 3), [[1.0, 0.2], [0.5, 0.1], [-1.0, 0.3]]),
     ],
@@ -882,15 +893,15 @@ def test_a_users_metric_may_ignore_the_base_point():
     [
         (lambda u, v, x: anp.sum(u * v), gn.InputError, r"shape \(4,\).*axes \(-2, -1\)"),
         (lambda u, v, x: anp.sum(u * v, axis=-1), gn.InputError, r"shape \(4,\)"),
-        (lambda u, v, x: -anp.sum(u * v, axis=(-2, -1)), gn.DomainError, "negative"),
+        (lambda u, v, x: -anp.sum(u * v, axis=(-2, -1)), gn.errors.DomainError, "negative"),
         (
             lambda u, v, x: anp.sum(u * v, axis=(-2, -1)) * np.nan,
-            gn.DomainError,
+            gn.errors.DomainError,
             "NaN or infinity|leaves the metric's domain",
         ),
         (
             lambda u, v, x: anp.sum((u * v)[..., 0], axis=-1),
-            gn.DomainError,
+            gn.errors.DomainError,
             "not positive definite",
         ),
     ],

@@ -15,11 +15,11 @@ import geomnet as gn
 each_field = pytest.mark.parametrize("field", FIELDS)
 each_integrator = pytest.mark.parametrize("integrator", INTEGRATORS)
 
-ORDERS = {gn.Euler(): 1, gn.Midpoint(): 2, gn.RK4(): 4}
+ORDERS = {gn.networks.Euler(): 1, gn.networks.Midpoint(): 2, gn.networks.RK4(): 4}
 STEPS = {
-    gn.Euler(): oracles.euler_step,
-    gn.Midpoint(): oracles.midpoint_step,
-    gn.RK4(): oracles.rk4_step,
+    gn.networks.Euler(): oracles.euler_step,
+    gn.networks.Midpoint(): oracles.midpoint_step,
+    gn.networks.RK4(): oracles.rk4_step,
 }
 
 
@@ -57,7 +57,7 @@ def test_a_field_moves_each_point_by_itself(field):
 
 @pytest.mark.parametrize(
     ("field", "activation"),
-    [(gn.TanhField(3, 5), np.tanh), (gn.ReLUField(3, 5), lambda u: max(u, 0.0))],
+    [(gn.TanhField(3, 5), np.tanh), (gn.networks.ReLUField(3, 5), lambda u: max(u, 0.0))],
     ids=["tanh", "relu"],
 )
 def test_hidden_layer_fields_unit_by_unit(field, activation):
@@ -67,7 +67,7 @@ def test_hidden_layer_fields_unit_by_unit(field, activation):
 
 
 def test_the_linear_field_entry_by_entry():
-    field = gn.LinearField(3)
+    field = gn.networks.LinearField(3)
     x, theta, _, _ = draw(field)
     expected = [
         [theta[9 + i] + sum(theta[3 * i + j] * point[j] for j in range(3)) for i in range(3)]
@@ -77,7 +77,7 @@ def test_the_linear_field_entry_by_entry():
 
 
 def test_the_random_feature_field_is_linear_in_its_parameters():
-    field = gn.RandomFeatureField(dim=3, width=7, seed=1)
+    field = gn.networks.RandomFeatureField(dim=3, width=7, seed=1)
     x, theta, _, other = draw(field)
     combined = field(x, 2 * theta - 3 * other)
     np.testing.assert_allclose(combined, 2 * field(x, theta) - 3 * field(x, other), atol=1e-13)
@@ -90,10 +90,10 @@ def test_the_random_feature_field_is_linear_in_its_parameters():
 
 def test_random_features_come_from_their_seed_and_scale():
     x = cloud(4, 2)
-    one, same, other = (gn.RandomFeatureField(2, 6, seed=s).features(x) for s in (3, 3, 4))
+    one, same, other = (gn.networks.RandomFeatureField(2, 6, seed=s).features(x) for s in (3, 3, 4))
     np.testing.assert_array_equal(one, same)
     assert (one != other).any()
-    stretched = gn.RandomFeatureField(2, 6, scale=5.0, seed=3).features(5 * x)
+    stretched = gn.networks.RandomFeatureField(2, 6, scale=5.0, seed=3).features(5 * x)
     np.testing.assert_allclose(stretched, one, atol=1e-13)
     assert np.abs(one).max() <= np.sqrt(2 / 6)
 
@@ -105,7 +105,7 @@ def test_field_jvp(field):
     by_theta = autograd.jacobian(lambda theta: field(x, theta))(theta) @ dtheta
     np.testing.assert_allclose(field.jvp(x, theta, dx, dtheta), by_x + by_theta, atol=1e-12)
     np.testing.assert_allclose(
-        gn.Field.jvp(field, x, theta, dx, dtheta), by_x + by_theta, atol=1e-12
+        gn.networks.Field.jvp(field, x, theta, dx, dtheta), by_x + by_theta, atol=1e-12
     )
     differences = oracles.central_difference(
         lambda t: field(x + t * dx, theta + t * dtheta), 0.0, 1.0, step=1e-4
@@ -119,7 +119,7 @@ def test_field_vjp(field):
     to_x = np.tensordot(cotangent, autograd.jacobian(lambda x: field(x, theta))(x), 2)
     by_theta = autograd.jacobian(lambda theta: field(x, theta))(theta)
     to_theta = np.tensordot(cotangent, by_theta, 2)
-    for pull in (field.vjp, lambda *args: gn.Field.vjp(field, *args)):
+    for pull in (field.vjp, lambda *args: gn.networks.Field.vjp(field, *args)):
         found_x, found_theta = pull(x, theta, cotangent)
         np.testing.assert_allclose(found_x, to_x, atol=1e-12)
         np.testing.assert_allclose(found_theta, to_theta, atol=1e-12)
@@ -135,7 +135,7 @@ def test_field_vjp(field):
     ids=["parameters", "points", "both"],
 )
 def test_a_field_may_ignore_its_arguments(function, by_x, by_theta):
-    field = gn.FunctionField(function, dim=2, parameters=1)
+    field = gn.networks.FunctionField(function, dim=2, parameters=1)
     x, theta, dx, dtheta = draw(field)
     expected = by_x * np.cos(x) * dx + by_theta * dtheta * np.ones_like(x)
     with warnings.catch_warnings():
@@ -166,7 +166,7 @@ def test_lipschitz_bounds_hold_on_random_pairs(field):
 
 
 def test_the_bound_of_the_linear_field_is_attained():
-    field = gn.LinearField(3)
+    field = gn.networks.LinearField(3)
     theta = cloud(field.n_parameters)
     _, sizes, directions = np.linalg.svd(theta[:9].reshape(3, 3))
     moved = field(directions[:1], theta) - field(np.zeros((1, 3)), theta)
@@ -178,7 +178,7 @@ def test_tanh_and_relu_bounds_are_attained_by_one_unit():
     # one unit in one dimension has slope a·w where its activation has slope one
     theta = np.array([3.0, 0.0, 2.0, 0.0])
     x = np.array([[1e-6], [2e-6]])
-    for field in (gn.TanhField(1, 1), gn.ReLUField(1, 1)):
+    for field in (gn.TanhField(1, 1), gn.networks.ReLUField(1, 1)):
         slope = np.diff(field(x, theta), axis=0).item() / 1e-6
         assert slope == pytest.approx(6.0, rel=1e-6)
         assert field.lipschitz(theta) == pytest.approx(6.0)
@@ -189,14 +189,14 @@ def test_tanh_and_relu_bounds_are_attained_by_one_unit():
     [
         (lambda: gn.TanhField(0, 3), "dim"),
         (lambda: gn.TanhField(3, 0), "width"),
-        (lambda: gn.ReLUField(3, 2.0), "width"),
-        (lambda: gn.LinearField(-1), "dim"),
-        (lambda: gn.RandomFeatureField(2, 3, scale=0.0), "scale"),
-        (lambda: gn.RandomFeatureField(0, 3), "dim"),
-        (lambda: gn.RandomFeatureField(2, 0), "width"),
-        (lambda: gn.FunctionField("x", 2, 1), "function"),
-        (lambda: gn.FunctionField(lambda x, theta: x, 0, 1), "dim"),
-        (lambda: gn.FunctionField(lambda x, theta: x, 2, -1), "parameters"),
+        (lambda: gn.networks.ReLUField(3, 2.0), "width"),
+        (lambda: gn.networks.LinearField(-1), "dim"),
+        (lambda: gn.networks.RandomFeatureField(2, 3, scale=0.0), "scale"),
+        (lambda: gn.networks.RandomFeatureField(0, 3), "dim"),
+        (lambda: gn.networks.RandomFeatureField(2, 0), "width"),
+        (lambda: gn.networks.FunctionField("x", 2, 1), "function"),
+        (lambda: gn.networks.FunctionField(lambda x, theta: x, 0, 1), "dim"),
+        (lambda: gn.networks.FunctionField(lambda x, theta: x, 2, -1), "parameters"),
     ],
 )
 def test_bad_fields_are_refused_by_argument(make, argument):
@@ -223,7 +223,7 @@ def test_states_layer_by_layer_and_point_by_point(field, integrator):
 
 @pytest.mark.parametrize(
     ("field", "activation"),
-    [(gn.TanhField(3, 5), np.tanh), (gn.ReLUField(3, 5), lambda u: max(u, 0.0))],
+    [(gn.TanhField(3, 5), np.tanh), (gn.networks.ReLUField(3, 5), lambda u: max(u, 0.0))],
     ids=["tanh", "relu"],
 )
 def test_euler_is_a_residual_network(field, activation):
@@ -238,7 +238,8 @@ def test_euler_is_a_residual_network(field, activation):
 
 @each_integrator
 @pytest.mark.parametrize(
-    "field", [gn.TanhField(2, 6), gn.FunctionField(lambda x, t: t[0] * anp.sin(x[:, ::-1]), 2, 1)]
+    "field",
+    [gn.TanhField(2, 6), gn.networks.FunctionField(lambda x, t: t[0] * anp.sin(x[:, ::-1]), 2, 1)],
 )
 def test_order_of_convergence(field, integrator):
     theta, points = field.init(np.random.default_rng(5)), cloud(3, 2, seed=1)
@@ -263,7 +264,7 @@ def test_order_of_convergence(field, integrator):
 @each_integrator
 def test_a_linear_flow_is_the_series_of_its_exponential(integrator):
     # x' = x + hMx + … + (hM)^k x/k!, cut at the order
-    network = gn.Network(gn.LinearField(2), 1, integrator)
+    network = gn.Network(gn.networks.LinearField(2), 1, integrator)
     matrix = cloud(2, 2, seed=3)
     theta = np.concatenate([matrix.reshape(-1), np.zeros(2)])[None]
     term, expected = np.eye(2), np.eye(2)
@@ -363,7 +364,7 @@ def test_step_bounds_hold_on_random_pairs(field, integrator):
 
 @each_integrator
 def test_step_bound_of_a_linear_field_is_the_series(integrator):
-    network = gn.Network(gn.LinearField(2), 4, integrator)
+    network = gn.Network(gn.networks.LinearField(2), 4, integrator)
     theta = np.tile([3.0, 0.0, 0.0, 1.0, 0.5, 0.5], (4, 1))
     size, term, expected = 3.0 / 4, 1.0, 0.0
     for k in range(1, ORDERS[integrator] + 1):
@@ -392,7 +393,7 @@ def test_invertible_networks_are_inverted_by_iteration(integrator):
 
 @each_integrator
 def test_large_layers_prove_nothing(integrator):
-    network = gn.Network(gn.LinearField(2), 2, integrator)
+    network = gn.Network(gn.networks.LinearField(2), 2, integrator)
     theta = np.zeros(network.parameters_shape)
     assert network.is_invertible(theta) is True
     theta[1, 0] = 2.5
@@ -429,13 +430,13 @@ def test_bad_limits_are_refused():
             network.limit_step_lipschitz(network.init(), bound)
     with pytest.raises(gn.InputError, match=r"^theta: "):
         network.limit_step_lipschitz(network.init()[:1], 0.5)
-    free = gn.Network(gn.FunctionField(lambda x, theta: theta[0] * x, 2, 1), 2)
+    free = gn.Network(gn.networks.FunctionField(lambda x, theta: theta[0] * x, 2, 1), 2)
     with pytest.raises(gn.InputError, match=r"^field: FunctionField has no limit_lipschitz"):
         free.limit_step_lipschitz(np.ones((2, 1)), 0.5)
 
 
 def test_a_field_without_a_bound_proves_nothing():
-    network = gn.Network(gn.FunctionField(lambda x, theta: 0 * x, 2, 1), 2)
+    network = gn.Network(gn.networks.FunctionField(lambda x, theta: 0 * x, 2, 1), 2)
     assert network.step_lipschitz(np.zeros((2, 1))) is None
     assert network.is_invertible(np.zeros((2, 1))) is None
 
@@ -482,7 +483,7 @@ def test_bad_readouts_are_refused_by_argument(argument, options):
         ("depth", {"depth": 0}),
         ("depth", {"depth": 2.0}),
         ("integrator", {"integrator": "euler"}),
-        ("integrator", {"integrator": gn.Euler}),
+        ("integrator", {"integrator": gn.networks.Euler}),
     ],
 )
 def test_bad_networks_are_refused_by_argument(argument, options):
@@ -526,6 +527,6 @@ def test_bad_directions_are_refused():
 
 
 def test_a_field_of_another_shape_is_refused():
-    column = gn.FunctionField(lambda x, theta: x[:, :1], dim=2, parameters=1)
+    column = gn.networks.FunctionField(lambda x, theta: x[:, :1], dim=2, parameters=1)
     with pytest.raises(gn.InputError, match=r"\(4, 2\).*\(4, 1\)"):
         gn.Network(column, 2)(np.ones((2, 1)), np.ones((4, 2)))

@@ -27,8 +27,9 @@ from cases import (
 )
 
 import geomnet as gn
-from geomnet.geodesics.paths import newton
-from geomnet.path_energy import LeftRule, LinearisedPath, PathEnergy, second_derivatives
+from geomnet.geodesics.discrete import newton
+from geomnet.geometry.path_energy import LinearisedPath, PathEnergy
+from geomnet.geometry.steps import LeftRule, second_derivatives
 
 each_chart = pytest.mark.parametrize("chart", CHARTS.values(), ids=CHARTS)
 each_small = pytest.mark.parametrize("chart", SMALL_CHARTS.values(), ids=SMALL_CHARTS)
@@ -215,7 +216,7 @@ def test_the_left_rule_has_blocks_too():
 def test_newton_and_conjugate_gradients_find_the_same_path_of_maps(metric):
     found = [
         gn.geodesic(metric, SPACE.identity, END, 8, method=method, certify_index=False)
-        for method in (gn.PathNewton(), gn.PathNewtonCG())
+        for method in (gn.PathNewton(), gn.geodesics.PathNewtonCG())
     ]
     assert found[0].distance == pytest.approx(found[1].distance, rel=1e-8)
     np.testing.assert_allclose(found[0].path, found[1].path, atol=1e-6)
@@ -233,7 +234,7 @@ def arc(d, length, count=65):
     return path
 
 
-METHODS = [gn.SpectralPath(), gn.PathNewton()]
+METHODS = [gn.geodesics.SpectralPath(), gn.PathNewton()]
 each_method = pytest.mark.parametrize("method", METHODS, ids=lambda m: type(m).__name__)
 
 
@@ -368,7 +369,7 @@ def test_what_no_path_joins_is_never_a_silent_length(start, end, method):
     # without its domain the matrix is positive on both sides of σ = 0
     chart = CHARTS["gauss1"]
     metric = gn.ChartMetric(chart.matrix, 2, chart.gradient)
-    with pytest.raises((gn.ConvergenceError, gn.DomainError)) as caught:
+    with pytest.raises((gn.ConvergenceError, gn.errors.DomainError)) as caught:
         gn.geodesic(metric, start, end, method=method)
     assert len(str(caught.value)) > 40
     if isinstance(caught.value, gn.ConvergenceError):
@@ -380,8 +381,11 @@ def test_what_no_path_joins_is_never_a_silent_length(start, end, method):
     [
         (gn.PathNewton, r"^method: expected a solver such as"),
         ("PathNewton", r"^method: expected a solver such as"),
-        (gn.StraightLine(), r"^method: StraightLine needs a metric of structure 'flat'"),
-        (gn.PointwiseNewton(), r"^method: PointwiseNewton needs a metric of structure 'pointwise'"),
+        (gn.geodesics.StraightLine(), r"^method: StraightLine needs a metric of structure 'flat'"),
+        (
+            gn.geodesics.PointwiseNewton(),
+            r"^method: PointwiseNewton needs a metric of structure 'pointwise'",
+        ),
     ],
 )
 def test_methods_that_do_not_fit_are_named(method, message):
@@ -426,7 +430,7 @@ def test_an_initial_path_is_checked(method):
     assert abs(geo.distance - expected) <= geo.error_estimate
 
 
-@pytest.mark.parametrize("method", [None, gn.PathNewton(), gn.PathNewtonCG()])
+@pytest.mark.parametrize("method", [None, gn.PathNewton(), gn.geodesics.PathNewtonCG()])
 def test_equal_ends_stand_still(method):
     metric = CHARTS["half_plane"].metric()
     geo = gn.geodesic(metric, [0.5, 1.0], [0.5, 1.0], method=method)

@@ -72,27 +72,24 @@ def test_an_unknown_name_is_an_attribute_error(name):
         getattr(gn, name)
 
 
-def test_type_checkers_are_told_the_names_that_load_lazily():
-    tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
-    (block,) = (
-        node
-        for node in tree.body
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
-    )
+def test_editors_are_told_the_names_that_load_lazily():
+    tree = ast.parse((PACKAGE / "__init__.pyi").read_text(encoding="utf-8"))
     told = {}
-    for statement in block.body:
+    for statement in tree.body[1:]:
         assert isinstance(statement, ast.ImportFrom)
         assert statement.level == 1
         for alias in statement.names:
-            assert alias.asname is None
-            assert alias.name not in told
-            told[alias.name] = statement.module
-    assert set(told) == set(gn.__all__) - {"__version__"}
-    for name, home in told.items():
-        if home is None:
-            assert getattr(gn, name) is importlib.import_module(f"geomnet.{name}")
-        else:
-            assert getattr(gn, name) is getattr(importlib.import_module(f"geomnet.{home}"), name)
+            assert alias.asname not in told
+            told[alias.asname] = (statement.module, alias.name)
+    assert set(told) == set(gn.__all__)
+    for name, (home, source) in told.items():
+        try:
+            found = getattr(
+                importlib.import_module(f"geomnet.{home}" if home else "geomnet"), source
+            )
+        except AttributeError:
+            found = importlib.import_module(f"geomnet.{source}")
+        assert getattr(gn, name) is found
 
 
 # -- imports ----------------------------------------------------------------------------------

@@ -45,9 +45,9 @@ def interior_vector(path, seed=3):
 def test_energy_is_its_definition(metric):
     path = rough_path()
     expected = oracles.path_energy(metric, path)
-    state = gn.PathEnergy(metric).linearise(path)
+    state = gn.geometry.PathEnergy(metric).linearise(path)
     assert state.energy == pytest.approx(expected, rel=1e-10)
-    assert gn.PathEnergy(metric).value(path) == pytest.approx(expected, rel=1e-10)
+    assert gn.geometry.PathEnergy(metric).value(path) == pytest.approx(expected, rel=1e-10)
     assert state.step_lengths.shape == (4,)
     assert 4 * np.sum(state.step_lengths**2) == pytest.approx(expected, rel=1e-10)
 
@@ -56,7 +56,7 @@ def test_energy_is_its_definition(metric):
 def test_gradient_is_the_difference_quotient_of_the_definition(metric):
     path = rough_path()
     expected = oracles.numerical_gradient(energy_of(metric, path), path[1:-1])
-    gradient = gn.PathEnergy(metric).linearise(path).gradient
+    gradient = gn.geometry.PathEnergy(metric).linearise(path).gradient
     np.testing.assert_allclose(gradient, expected, atol=1e-8 * np.abs(expected).max())
 
 
@@ -64,7 +64,7 @@ def test_gradient_is_the_difference_quotient_of_the_definition(metric):
 def test_hessian_products_are_second_differences_of_the_definition(metric):
     path = rough_path()
     energy, z, h = energy_of(metric, path), path[1:-1], 1e-3
-    state = gn.PathEnergy(metric).linearise(path)
+    state = gn.geometry.PathEnergy(metric).linearise(path)
     for seed in (3, 4):
         d = interior_vector(path, seed)
         second = (
@@ -85,10 +85,10 @@ def test_hessian_products_are_differences_of_the_gradient(metric):
     def gradient(t):
         moved = path.copy()
         moved[1:-1] += t * d
-        return gn.PathEnergy(metric).linearise(moved).gradient
+        return gn.geometry.PathEnergy(metric).linearise(moved).gradient
 
     expected = oracles.central_difference(gradient, 0.0, 1.0)
-    product = gn.PathEnergy(metric).linearise(path).hessian_product(d)
+    product = gn.geometry.PathEnergy(metric).linearise(path).hessian_product(d)
     np.testing.assert_allclose(product, expected, atol=1e-7 * np.abs(expected).max())
 
 
@@ -100,7 +100,7 @@ def test_initial_momentum_is_the_pull_at_the_start(metric):
         return oracles.path_energy(metric, np.concatenate([[start], path[1:]]))
 
     expected = -0.5 * oracles.numerical_gradient(energy, path[0])
-    momentum = gn.PathEnergy(metric).linearise(path).initial_momentum
+    momentum = gn.geometry.PathEnergy(metric).linearise(path).initial_momentum
     np.testing.assert_allclose(momentum, expected, atol=1e-8 * np.abs(expected).max())
 
 
@@ -116,7 +116,7 @@ def dense(product, path):
 @pytest.mark.parametrize("metric", [m for m in METRICS if not hasattr(m.values[0], "terms")])
 def test_the_preconditioner_inverts_the_frozen_stiffness(metric):
     path = rough_path()
-    state = gn.PathEnergy(metric).linearise(path)
+    state = gn.geometry.PathEnergy(metric).linearise(path)
     product = dense(state.precondition, path) @ oracles.stiffness(metric, path)
     np.testing.assert_allclose(product, np.eye(len(product)), atol=1e-8)
 
@@ -125,7 +125,7 @@ def test_the_preconditioner_inverts_the_frozen_stiffness(metric):
 def test_the_preconditioner_of_sums_is_positive_and_below_the_frozen_stiffness(metric):
     # the inverse stiffness of one term is at least that of all
     path = rough_path()
-    state = gn.PathEnergy(metric).linearise(path)
+    state = gn.geometry.PathEnergy(metric).linearise(path)
     inverse = dense(state.precondition, path)
     np.testing.assert_allclose(inverse, inverse.T, atol=1e-12 * np.abs(inverse).max())
     root = np.linalg.cholesky(oracles.stiffness(metric, path))
@@ -147,7 +147,7 @@ def test_the_term_nearest_to_the_sum_preconditions_it(place, weight):
     root = np.linalg.cholesky(oracles.stiffness(first + second, path))
 
     def spread(metric):
-        inverse = dense(gn.PathEnergy(metric).linearise(path).precondition, path)
+        inverse = dense(gn.geometry.PathEnergy(metric).linearise(path).precondition, path)
         values = np.linalg.eigvalsh(root.T @ inverse @ root)
         return values[-1] / values[0]
 
@@ -160,7 +160,7 @@ def test_the_term_nearest_to_the_sum_preconditions_it(place, weight):
 @each_metric
 def test_gradient_norm_is_measured_by_the_inverse_stiffness(metric):
     path = rough_path()
-    state = gn.PathEnergy(metric).linearise(path)
+    state = gn.geometry.PathEnergy(metric).linearise(path)
     g = state.gradient.ravel()
     square = g @ dense(state.precondition, path) @ g
     assert state.gradient_norm == pytest.approx(np.sqrt(square / state.energy), rel=1e-10)
@@ -169,10 +169,12 @@ def test_gradient_norm_is_measured_by_the_inverse_stiffness(metric):
 def test_gradient_norm_has_no_units():
     # nor does it depend on how finely one curve is cut
     metric = METRICS[1].values[0]
-    norms = [gn.PathEnergy(metric).linearise(smooth_path(n)).gradient_norm for n in (8, 16, 64)]
+    norms = [
+        gn.geometry.PathEnergy(metric).linearise(smooth_path(n)).gradient_norm for n in (8, 16, 64)
+    ]
     assert norms[1] == pytest.approx(norms[0], rel=0.05)
     assert norms[2] == pytest.approx(norms[1], rel=0.05)
-    scaled = gn.PathEnergy(100.0 * metric).linearise(smooth_path(8)).gradient_norm
+    scaled = gn.geometry.PathEnergy(100.0 * metric).linearise(smooth_path(8)).gradient_norm
     assert scaled == pytest.approx(norms[0], rel=1e-9)
 
 
@@ -180,7 +182,7 @@ def test_gradient_norm_has_no_units():
 def test_stiffness_is_most_of_the_hessian(metric):
     # relative to it the Hessian is the identity and a compact part: eigenvalues cluster at 1
     path = smooth_path(8)
-    state = gn.PathEnergy(metric).linearise(path)
+    state = gn.geometry.PathEnergy(metric).linearise(path)
     hessian = dense(state.hessian_product, path)
     np.testing.assert_allclose(hessian, hessian.T, atol=1e-9 * np.abs(hessian).max())
     root = np.linalg.cholesky(oracles.stiffness(metric, path))
@@ -192,7 +194,7 @@ def test_stiffness_is_most_of_the_hessian(metric):
 
 
 def test_paths_that_leave_the_domain_have_infinite_energy():
-    energy = gn.PathEnergy(gn.EnergyMetric(SPACE, gn.GaussianKernel(1.0)))
+    energy = gn.geometry.PathEnergy(gn.EnergyMetric(SPACE, gn.GaussianKernel(1.0)))
     inside = rough_path()
     # at the middle of the first step points 0 and 1 meet
     meeting = inside.copy()
@@ -204,7 +206,7 @@ def test_paths_that_leave_the_domain_have_infinite_energy():
     for outside in (meeting, nowhere):
         assert energy.value(outside) == np.inf
         assert energy.linearise_or_none(outside) is None
-    with pytest.raises(gn.SingularKernelError):
+    with pytest.raises(gn.errors.SingularKernelError):
         energy.linearise(meeting)
 
 
@@ -218,7 +220,7 @@ def order(steps, errors):
 @each_metric
 def test_energy_and_length_of_a_curve_are_of_order_two(metric):
     steps = np.array([16, 32, 64])
-    energy = gn.PathEnergy(metric)
+    energy = gn.geometry.PathEnergy(metric)
     states = [energy.linearise(smooth_path(n)) for n in (*steps, 512)]
     for read in (lambda s: s.energy, lambda s: s.step_lengths.sum()):
         *coarse, fine = (read(s) for s in states)

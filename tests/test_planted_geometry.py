@@ -50,7 +50,7 @@ def test_the_default_relation_finds_what_was_planted(activation, distances, leas
 
 @pytest.mark.parametrize(("activation", "least"), [("tanh", 0.75), ("relu", 0.47)])
 def test_correlations_of_scores_find_the_ring(activation, least):
-    assert recovery(activation, RING, gn.CorrelationLength()) >= least
+    assert recovery(activation, RING, gn.emergent.CorrelationLength()) >= least
 
 
 def test_no_wiring_no_geometry():

@@ -11,9 +11,9 @@ from scipy.special import log_softmax, softmax
 from scipy.stats import norm
 
 import geomnet as gn
-from geomnet.fisher import pairwise
-from geomnet.fisher.layer_path import layer_predictions
-from geomnet.fisher.prediction import Predictions
+from geomnet.predictions import pairwise
+from geomnet.predictions.layer_paths import layer_predictions
+from geomnet.predictions.predictions import Predictions
 
 each_likelihood = pytest.mark.parametrize("likelihood", LIKELIHOODS)
 WEIGHTS = np.array([0.1, 0.2, 0.3, 0.15, 0.25])
@@ -167,7 +167,7 @@ def test_classes_of_no_weight_may_move_far_between_near_predictions():
 
 
 def test_near_and_far_spreads_lose_no_digits():
-    likelihood = gn.HeteroscedasticGaussian()
+    likelihood = gn.likelihoods.HeteroscedasticGaussian()
     for turn in (1e-12, 1e-6, 1e-3):
         found = likelihood.bhattacharyya([0.0, 0.4], [0.0, 0.4 + turn])
         step = (0.4 + turn) - 0.4
@@ -273,7 +273,7 @@ def test_zeros_need_a_floor():
 # -- what cannot be ---------------------------------------------------------------------------
 
 TWO = Predictions(gn.Categorical(2), [[[0.0, 1.0]], [[1.0, 0.0]]], labels=[0], names=["a", "b"])
-NORMAL = Predictions(gn.HeteroscedasticGaussian(), [[[0.0, 1.0]]], labels=[0.0])
+NORMAL = Predictions(gn.likelihoods.HeteroscedasticGaussian(), [[[0.0, 1.0]]], labels=[0.0])
 NET = gn.Network(gn.TanhField(dim=2, width=3), depth=2)
 CHAIN, THETA = gn.FeedForward.from_arrays([np.eye(2), np.eye(2)], skips={1: 1.0})
 

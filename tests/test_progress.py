@@ -9,8 +9,8 @@ from scipy.optimize import minimize_scalar
 from scipy.special import softmax
 
 import geomnet as gn
-from geomnet.fisher.layer_path import layer_predictions
-from geomnet.fisher.prediction import Predictions
+from geomnet.predictions.layer_paths import layer_predictions
+from geomnet.predictions.predictions import Predictions
 
 each_likelihood = pytest.mark.parametrize("likelihood", LIKELIHOODS)
 WEIGHTS = np.array([0.1, 0.2, 0.3, 0.15, 0.25])

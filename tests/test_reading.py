@@ -13,8 +13,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import geomnet as gn
-from geomnet.networks.reading import read_sklearn
-from geomnet.networks.recording import AffineCall, Unexplained, check_calls, explain
+from geomnet.networks.readers.sklearn import read_sklearn
+from geomnet.networks.readers.tracing import AffineCall, Unexplained, check_calls, explain
 
 # by their definitions, one number at a time
 NAIVE = {

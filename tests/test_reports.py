@@ -17,9 +17,9 @@ import pytest
 from matplotlib.image import imread
 
 import geomnet as gn
-from geomnet import files
 from geomnet.reports import table, to_json, writer
-from geomnet.reports.words import certificate_in_words
+from geomnet.reports.descriptions import certificate_in_words
+from geomnet.utils import files
 
 METRICS = ["l2", "energy", "fisher-rao"]
 PATHS = [*METRICS, "network"]
@@ -38,7 +38,7 @@ def strict(text):
 
 def written(folder, comparison):
     """Write a report and read it back as any reader would."""
-    page = gn.write_report(comparison, folder)
+    page = gn.reports.write_report(comparison, folder)
     with np.load(folder / "paths.npz", allow_pickle=False) as archive:
         arrays = dict(archive)
     return SimpleNamespace(
@@ -88,7 +88,9 @@ def swirled():
 @pytest.fixture
 def sketches(monkeypatch):
     """Figures that are drawn once: what is tested is where they go."""
-    monkeypatch.setattr(writer, "draw_figures", lambda _: {"lengths": b"bars", "paths": b"lines"})
+    monkeypatch.setattr(
+        writer, "comparison_figures", lambda _: {"lengths": b"bars", "paths": b"lines"}
+    )
 
 
 def everything_in(folder):
@@ -642,7 +644,7 @@ def test_odd_comparisons_are_reported_too(tmp_path, kind):
 
 def test_the_report_is_made_where_it_is_asked_for(swirled, tmp_path, sketches):
     for folder in (tmp_path / "a" / "deep" / "folder", str(tmp_path / "text")):
-        page = gn.write_report(swirled, folder)
+        page = gn.reports.write_report(swirled, folder)
         assert page == Path(folder) / "report.html"
         assert sorted(os.listdir(folder)) == [
             "figures",
@@ -657,8 +659,8 @@ def test_an_earlier_report_is_replaced_whole(seeds, swirled, tmp_path):
     for name in everything_in(seeds.folder):
         (tmp_path / "used" / name).write_bytes(b"of an earlier report")
     (tmp_path / "used" / "mine.txt").write_text("kept")
-    gn.write_report(swirled, tmp_path / "used")
-    gn.write_report(swirled, tmp_path / "fresh")
+    gn.reports.write_report(swirled, tmp_path / "used")
+    gn.reports.write_report(swirled, tmp_path / "fresh")
     used, fresh = (everything_in(tmp_path / name) for name in ("used", "fresh"))
     assert used.pop("mine.txt") == b"kept"
     assert used.keys() == fresh.keys()
@@ -666,7 +668,7 @@ def test_an_earlier_report_is_replaced_whole(seeds, swirled, tmp_path):
         assert used[name] == fresh[name] or name == "paths.npz", name
 
 
-@pytest.mark.parametrize("maker", ["draw_figures", "arrays_of", "to_json", "render_page"])
+@pytest.mark.parametrize("maker", ["comparison_figures", "arrays_of", "to_json", "render_page"])
 def test_nothing_is_touched_where_a_part_cannot_be_made(swirled, tmp_path, monkeypatch, maker):
     (tmp_path / "figures").mkdir()
     for name in ("report.html", "results.json", "paths.npz", "figures/lengths.png"):
@@ -678,7 +680,7 @@ def test_nothing_is_touched_where_a_part_cannot_be_made(swirled, tmp_path, monke
 
     monkeypatch.setattr(writer, maker, fail)
     with pytest.raises(RuntimeError, match="stopped"):
-        gn.write_report(swirled, tmp_path)
+        gn.reports.write_report(swirled, tmp_path)
     assert everything_in(tmp_path) == before
 
 
@@ -686,8 +688,8 @@ def test_nothing_is_touched_where_a_part_cannot_be_made(swirled, tmp_path, monke
 @pytest.mark.parametrize("at", [0, 2, 4])
 def test_a_stop_midway_leaves_every_file_whole(swirled, tmp_path, monkeypatch, sketches, error, at):
     later = dataclasses.replace(swirled, notes=["a later report"])
-    gn.write_report(later, tmp_path / "new")
-    gn.write_report(swirled, tmp_path / "out")
+    gn.reports.write_report(later, tmp_path / "new")
+    gn.reports.write_report(swirled, tmp_path / "out")
     old, new = (everything_in(tmp_path / name) for name in ("out", "new"))
     replace, count = os.replace, itertools.count()
 
@@ -698,7 +700,7 @@ def test_a_stop_midway_leaves_every_file_whole(swirled, tmp_path, monkeypatch, s
 
     monkeypatch.setattr(files.os, "replace", stops)
     with pytest.raises(KeyboardInterrupt if error is KeyboardInterrupt else gn.InputError):
-        gn.write_report(later, tmp_path / "out")
+        gn.reports.write_report(later, tmp_path / "out")
     monkeypatch.undo()
     found = everything_in(tmp_path / "out")
     assert found.keys() == old.keys()  # no temporary file among them
@@ -712,7 +714,7 @@ def test_a_stop_midway_leaves_every_file_whole(swirled, tmp_path, monkeypatch, s
 def test_a_folder_that_cannot_be_made_is_named(swirled, tmp_path, place):
     (tmp_path / "file").write_text("kept")
     with pytest.raises(gn.InputError, match=r"^out: .*file") as caught:
-        gn.write_report(swirled, tmp_path / place)
+        gn.reports.write_report(swirled, tmp_path / place)
     assert "another" in str(caught.value)
     assert everything_in(tmp_path) == {"file": b"kept"}
 
@@ -720,5 +722,5 @@ def test_a_folder_that_cannot_be_made_is_named(swirled, tmp_path, place):
 def test_a_file_in_the_place_of_the_figures_is_named(swirled, tmp_path):
     (tmp_path / "figures").write_text("kept")
     with pytest.raises(gn.InputError, match=r"^out: "):
-        gn.write_report(swirled, tmp_path)
+        gn.reports.write_report(swirled, tmp_path)
     assert everything_in(tmp_path) == {"figures": b"kept"}

@@ -9,7 +9,7 @@ from test_ray import half_plane, lift, sphere
 
 import geomnet as gn
 from geomnet.geodesics import shooting
-from geomnet.geodesics.flows.tangent_flow import tangent_rates
+from geomnet.geodesics.initial_value.tangent_flow import tangent_rates
 
 START = SPACE.identity
 each_metric = pytest.mark.parametrize("metric", METRICS)
@@ -78,7 +78,7 @@ CHARTS = [pytest.param(*case[1:], id=case[0]) for case in _charts()]
 def test_charts_in_closed_form(metric, start, end, distance):
     geo = gn.geodesic(metric, start, end, method=gn.Shooting())
     if distance is None:
-        distance = gn.geodesic(metric, start, end, method=gn.SpectralPath()).distance
+        distance = gn.geodesic(metric, start, end, method=gn.geodesics.SpectralPath()).distance
     assert geo.distance == pytest.approx(distance, rel=1e-9)
     assert abs(geo.distance - distance) <= geo.error_estimate <= 1e-9 * distance
     assert geo.length == geo.distance == pytest.approx(np.sqrt(geo.energy))
@@ -236,7 +236,7 @@ def test_bad_counts_are_named():
 
 
 def test_an_end_outside_the_chart_is_named():
-    with pytest.raises(gn.DomainError, match=r"^end: .*outside the chart"):
+    with pytest.raises(gn.errors.DomainError, match=r"^end: .*outside the chart"):
         gn.geodesic(half_plane(), [0.0, 1.0], [0.0, -1.0], method=gn.Shooting())
 
 

@@ -16,7 +16,7 @@ from cases import (
 )
 
 import geomnet as gn
-from geomnet.geodesics.polynomials.legendre import basis, evaluate
+from geomnet.geodesics.spectral.legendre import basis, evaluate
 
 each_chart = pytest.mark.parametrize("chart", CHARTS.values(), ids=CHARTS)
 each_small = pytest.mark.parametrize("chart", SMALL_CHARTS.values(), ids=SMALL_CHARTS)
@@ -73,7 +73,7 @@ def test_errors_fall_exponentially_with_the_degree(name):
     metric, errors = chart.metric(), []
     degrees = [6, 8, 10, 12, 14, 16, 18, 20]
     for degree in degrees:
-        method = gn.SpectralPath(max_degree=degree)
+        method = gn.geodesics.SpectralPath(max_degree=degree)
         try:
             geo = gn.geodesic(metric, chart.start, chart.end, method=method)
         except gn.ConvergenceError as error:
@@ -106,7 +106,7 @@ def test_the_number_of_steps_only_says_where_the_path_is_reported(n_steps):
 
 @each_small
 def test_the_polynomial_minimises_the_naive_energy(chart):
-    method = gn.SpectralPath(max_degree=8)
+    method = gn.geodesics.SpectralPath(max_degree=8)
     try:
         geo = gn.geodesic(chart.metric(), chart.start, chart.end, method=method)
     except gn.ConvergenceError as error:
@@ -198,7 +198,7 @@ def test_what_is_saved_comes_back_whole(tmp_path, method):
     chart = CHARTS["gauss1"]
     geo = gn.geodesic(chart.metric(), chart.start, chart.end, method=method)
     geo.save(tmp_path / "geodesic.npz")
-    back = gn.Geodesic.load(tmp_path / "geodesic.npz")
+    back = gn.geodesics.Geodesic.load(tmp_path / "geodesic.npz")
     assert (back.coefficients is None) is (method is not None)
     if method is None:
         np.testing.assert_array_equal(back.coefficients, geo.coefficients)
@@ -367,14 +367,18 @@ def test_paths_through_nearly_singular_places_end_in_a_word_not_in_a_crash(seed)
 def test_a_metric_of_maps_with_few_unknowns_is_smooth_too():
     metric = gn.EnergyMetric(LINE, gn.GaussianKernel(1.0))
     geo = gn.geodesic(
-        metric, LINE.identity, [[-0.25], [0.25]], method=gn.SpectralPath(), certify_index=True
+        metric,
+        LINE.identity,
+        [[-0.25], [0.25]],
+        method=gn.geodesics.SpectralPath(),
+        certify_index=True,
     )
     assert geo.distance == pytest.approx(1.627540596797, rel=1e-11)
     assert geo.path.shape == (17, 2, 1)
     assert geo(np.array([0.25, 0.5])).shape == (2, 2, 1)
     (_, metric) = ENERGY_METRICS[0].id, ENERGY_METRICS[0].values[0]
     end = metric.space.identity + 0.2
-    geo = gn.geodesic(metric, metric.space.identity, end, method=gn.SpectralPath())
+    geo = gn.geodesic(metric, metric.space.identity, end, method=gn.geodesics.SpectralPath())
     same = gn.geodesic(metric, metric.space.identity, end, 64)
     assert abs(geo.distance - same.distance) <= geo.error_estimate + same.error_estimate
 
@@ -400,8 +404,8 @@ def test_an_immersion_and_its_metric_matrix_agree():
 
 
 def test_gradient_and_hessian_of_an_immersed_path_are_those_of_its_energy():
-    from geomnet.geodesics.polynomials.immersed import ImmersedPaths
-    from geomnet.geodesics.polynomials.legendre import basis
+    from geomnet.geodesics.spectral.immersed import ImmersedPaths
+    from geomnet.geodesics.spectral.legendre import basis
 
     metric, rng, degree = gn.ImmersionMetric(graph, 2), np.random.default_rng(0), 6
     start, delta = rng.normal(size=(2, 3, 2))
@@ -421,8 +425,8 @@ def test_gradient_and_hessian_of_an_immersed_path_are_those_of_its_energy():
 
 
 def test_a_flat_immersion_has_straight_paths_and_a_stiffness_that_is_its_hessian():
-    from geomnet.geodesics.polynomials.immersed import ImmersedPaths
-    from geomnet.geodesics.polynomials.legendre import basis
+    from geomnet.geodesics.spectral.immersed import ImmersedPaths
+    from geomnet.geodesics.spectral.legendre import basis
 
     frame = np.linalg.qr(np.random.default_rng(1).normal(size=(5, 2)))[0]
     metric = gn.ImmersionMetric(lambda z: anp.dot(z, frame.T), 2)
@@ -446,12 +450,12 @@ def test_a_flat_immersion_has_straight_paths_and_a_stiffness_that_is_its_hessian
 )
 def test_bad_settings_are_named(arguments, name):
     with pytest.raises(gn.InputError, match=f"^{name}: "):
-        gn.SpectralPath(**arguments)
+        gn.geodesics.SpectralPath(**arguments)
 
 
 def test_too_low_a_degree_is_loud_and_says_what_is_left():
     chart = CHARTS["half_plane"]
-    method = gn.SpectralPath(max_degree=6)
+    method = gn.geodesics.SpectralPath(max_degree=6)
     with pytest.raises(gn.ConvergenceError, match=r"degree 6 still changes.*max_degree") as caught:
         gn.geodesic(chart.metric(), [-3.0, 0.1], [3.0, 0.1], method=method)
     truth = chart.between(np.array([-3.0, 0.1]), np.array([3.0, 0.1]))
@@ -460,7 +464,7 @@ def test_too_low_a_degree_is_loud_and_says_what_is_left():
 
 
 @pytest.mark.parametrize("width", [0.1, 0.03, 0.01, 0.005])
-@pytest.mark.parametrize("method", [None, gn.SpectralPath(), gn.PathNewton()])
+@pytest.mark.parametrize("method", [None, gn.geodesics.SpectralPath(), gn.PathNewton()])
 def test_a_peak_between_the_nodes_is_never_a_silent_wrong_length(method, width):
     # a wall across the way: every path must pass it, straight ahead is shortest
     def squared(x):
@@ -490,7 +494,9 @@ def wall(height, width, place):
     )
 
 
-@pytest.mark.parametrize("method", [None, gn.SpectralPath(), gn.PathNewton(), gn.Shooting()])
+@pytest.mark.parametrize(
+    "method", [None, gn.geodesics.SpectralPath(), gn.PathNewton(), gn.Shooting()]
+)
 @pytest.mark.parametrize("seed", range(12))
 def test_a_narrow_ridge_between_the_nodes_is_never_a_silent_length(method, seed):
     rng = np.random.default_rng(seed)
@@ -511,7 +517,7 @@ def test_a_narrow_ridge_between_the_nodes_is_never_a_silent_length(method, seed)
 
 def test_a_ridge_between_the_nodes_is_seen():
     with pytest.raises(gn.ConvergenceError, match="varies between the nodes"):
-        gn.geodesic(wall(37.0, 0.0012, 0.707), [0, 0], [1, 0], method=gn.SpectralPath())
+        gn.geodesic(wall(37.0, 0.0012, 0.707), [0, 0], [1, 0], method=gn.geodesics.SpectralPath())
     with pytest.raises(gn.ConvergenceError, match="varies between the integrator's steps"):
         gn.geodesic(wall(37.0, 0.0012, 0.707), [0, 0], [1, 0], method=gn.Shooting())
     with pytest.raises(gn.ConvergenceError, match="varies between the states"):

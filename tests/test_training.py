@@ -6,7 +6,7 @@ import pytest
 from cases import INTEGRATORS, LIKELIHOODS
 
 import geomnet as gn
-from geomnet.networks.objective import Objective
+from geomnet.training.objectives import Objective
 
 NETWORK = gn.Network(gn.TanhField(dim=2, width=3), depth=3)
 
@@ -124,7 +124,7 @@ def test_an_affine_network_finds_the_least_squares():
     best = np.linalg.lstsq(root * design, root * targets, rcond=None)[0]
     squares = np.sum(sample.weights[:, None] * (design @ best - targets) ** 2)
     fit = gn.train(
-        gn.Network(gn.LinearField(2), 2),
+        gn.Network(gn.networks.LinearField(2), 2),
         sample,
         gn.Gaussian(0.5, 2),
         targets=targets,
@@ -237,7 +237,7 @@ def test_adam_sees_the_weights_in_batches_of_one():
     # one place, two answers: the coin's logit is that of the weights, not of the counts
     sample = gn.Sample([[1.0, 0.0]] * 2, weights=[0.9, 0.1], labels=[1, 0])
     fit = gn.train(
-        gn.Network(gn.LinearField(2), 1),
+        gn.Network(gn.networks.LinearField(2), 1),
         sample,
         gn.Bernoulli(),
         batch_size=1,
@@ -245,7 +245,7 @@ def test_adam_sees_the_weights_in_batches_of_one():
         learning_rate=0.02,
         weight_decay=0.0,
     )
-    logit = fit.readout(gn.Network(gn.LinearField(2), 1)(fit.theta, sample))[0, 0]
+    logit = fit.readout(gn.Network(gn.networks.LinearField(2), 1)(fit.theta, sample))[0, 0]
     assert logit == pytest.approx(np.log(9), abs=0.3)
 
 
@@ -288,7 +288,7 @@ def test_early_stopping_returns_the_best(patience):
 
 @pytest.mark.parametrize("bound", [0.02, 0.1])
 def test_training_can_keep_every_layer_invertible(bound):
-    network = gn.Network(gn.TanhField(2, 8), 4, gn.Midpoint())
+    network = gn.Network(gn.TanhField(2, 8), 4, gn.networks.Midpoint())
     options = {"epochs": 20, "learning_rate": 0.05, "batch_size": 12}
     free = gn.train(network, quadrants(), gn.Categorical(2), **options)
     kept = gn.train(network, quadrants(), gn.Categorical(2), max_step_lipschitz=bound, **options)
@@ -361,7 +361,7 @@ def test_bad_input_is_refused_by_argument(argument, options):
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_divergence_names_the_learning_rate():
-    network = gn.Network(gn.LinearField(2), 4)
+    network = gn.Network(gn.networks.LinearField(2), 4)
     with pytest.raises(gn.InputError, match=r"^learning_rate: .*epoch 1"):
         gn.train(network, weighted_sample(), gn.Gaussian(dim=2), targets=np.ones((10, 2)),
                  learning_rate=1e100)  # fmt: skip

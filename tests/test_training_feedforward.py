@@ -9,7 +9,7 @@ from autograd.scipy.special import erf
 from cases import LIKELIHOODS
 
 import geomnet as gn
-from geomnet.networks.objective import FeedForwardObjective
+from geomnet.training.objectives import FeedForwardObjective
 
 ACTIVATIONS = {
     "tanh": anp.tanh,
@@ -137,7 +137,7 @@ def test_lbfgs_and_natural_gradient_find_one_minimum():
     fit = gn.train(
         network, sample, gn.Categorical(3), method="lbfgs", epochs=300, weight_decay=0.02
     )
-    natural = gn.natural_gradient(
+    natural = gn.training.natural_gradient(
         network, network.init(1), sample, gn.Categorical(3), weight_decay=0.02, steps=60
     )
     np.testing.assert_allclose(fit.theta, natural.theta, atol=1e-4)

@@ -9,8 +9,8 @@ from test_ray import half_plane, sphere
 from test_shooting import gaussian, matrices, paraboloid, positive_definite
 
 import geomnet as gn
-from geomnet.geodesics import transport
-from geomnet.geodesics.transport import _Ladder, isometry
+from geomnet.geodesics.initial_value import parallel_transport as transport
+from geomnet.geodesics.initial_value.parallel_transport import _Ladder, isometry
 
 START = SPACE.identity
 each_metric = pytest.mark.parametrize("metric", METRICS)

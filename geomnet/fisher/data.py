@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
+from ..geometry.sample import Sample
 from ..likelihoods import Likelihood
-from ..memory import keep_freed_memory
-from ..networks.factors import Factors
+from ..networks.layers.factors import Factors
 from ..networks.linearised import LinearisedModel
-from ..networks.models import Model
-from ..sample import Sample
+from ..networks.model import Model
+from ..utils.memory import keep_freed_memory
 
 __all__ = ["KINDS", "FisherData"]
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..networks.factors import AffineFactors, Factors
+from ..networks.layers.factors import AffineFactors, Factors
 
 __all__ = ["add_dense"]
 

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from scipy.special import logsumexp
 
-from ..errors import InputError, check_integer, check_positive
+from ..errors import InputError
+from ..utils.validation import check_integer, check_positive
 from .information import FisherInformation
 from .spectrum import Estimate
 

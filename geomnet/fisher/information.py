@@ -10,11 +10,12 @@ from weakref import proxy
 import numpy as np
 from scipy.sparse.linalg import LinearOperator
 
-from ..errors import InputError, check_array, check_choice, check_integer, check_positive
+from ..errors import InputError
+from ..geometry.sample import Sample
 from ..likelihoods import Bernoulli, Categorical, Likelihood
 from ..networks import FeedForward
-from ..networks.models import model_of
-from ..sample import Sample
+from ..networks.model import model_of
+from ..utils.validation import check_array, check_choice, check_integer, check_positive
 from .data import KINDS, FisherData
 from .dense import add_dense
 from .gram import gram, gram_frobenius

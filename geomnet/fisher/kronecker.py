@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError, check_array, check_positive
-from ..networks.factors import AffineFactors, AffineMap
+from ..errors import InputError
+from ..networks.layers.factors import AffineFactors, AffineMap
+from ..utils.validation import check_array, check_positive
 from .data import FisherData
 
 __all__ = ["KroneckerFisher", "kronecker_factors"]

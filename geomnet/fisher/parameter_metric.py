@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError, check_batches, check_integer, check_positive
+from ..errors import InputError
+from ..geometry.metric_matrix import SLOPE, coordinate_scale
 from ..likelihoods import Likelihood
-from ..metric_matrix import SLOPE, coordinate_scale
 from ..metrics import ChartMetric
+from ..utils.validation import check_batches, check_integer, check_positive
 from .information import FisherInformation
 
 __all__ = ["ParameterFisherMetric"]

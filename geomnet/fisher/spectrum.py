@@ -13,14 +13,9 @@ import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve, eigh
 from scipy.sparse.linalg import LinearOperator, cg
 
-from ..errors import (
-    ConvergenceError,
-    InputError,
-    check_choice,
-    check_integer,
-    check_positive,
-)
-from .lanczos import largest_eigenpairs, quadratic_forms
+from ..errors import ConvergenceError, InputError
+from ..linalg.lanczos import largest_eigenpairs, quadratic_forms
+from ..utils.validation import check_choice, check_integer, check_positive
 
 if TYPE_CHECKING:
     from .information import FisherInformation

@@ -1,21 +1,21 @@
 """Geodesics: the verb, its methods (one file each), results and certificates."""
 
 from .certificate import Certificate
-from .flows.conjugate import ConjugatePoint
-from .flows.hamiltonian import hamiltonian_flow
-from .flows.rays import Ray, ray
-from .geomstats_solver import ExpSolver, LogSolver
-from .jacobi import JacobiFields, conjugate_points, jacobi_fields
-from .paths.closed_form import StraightLine
-from .paths.lbfgs import PathLBFGS
-from .paths.newton import PathNewton
-from .paths.newton_cg import PathNewtonCG
-from .paths.pointwise import PointwiseNewton
-from .polynomials.spectral import SpectralPath
+from .discrete.closed_form import StraightLine
+from .discrete.lbfgs import PathLBFGS
+from .discrete.newton import PathNewton
+from .discrete.newton_cg import PathNewtonCG
+from .discrete.pointwise import PointwiseNewton
+from .geomstats import ExpSolver, LogSolver
+from .initial_value.conjugate import ConjugatePoint
+from .initial_value.hamiltonian import hamiltonian_flow
+from .initial_value.jacobi import JacobiFields, conjugate_points, jacobi_fields
+from .initial_value.parallel_transport import Transport, parallel_transport
+from .initial_value.rays import Ray, ray
 from .result import Geodesic
 from .shooting import Shooting
 from .solve import geodesic, geodesic_batch
-from .transport import Transport, parallel_transport
+from .spectral.spectral_path import SpectralPath
 
 __all__ = [
     "Certificate",

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import eigh_tridiagonal
 
-from ..path_energy import LinearisedPath
+from ..geometry.path_energy import LinearisedPath
 
 __all__ = ["Inertia", "conjugate_margin", "lowest_eigenvalue"]
 

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from scipy.interpolate import CubicSpline
 
-from ..curve import Curve
-from ..datasets import read_npz
 from ..errors import InputError
-from ..files import write_npz
+from ..geometry.curve import Curve
+from ..geometry.datasets import read_npz
+from ..utils.files import write_npz
 from .certificate import Certificate
-from .polynomials.legendre import evaluate
+from .spectral.legendre import evaluate
 
 __all__ = ["Geodesic"]
 

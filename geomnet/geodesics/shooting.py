@@ -17,26 +17,21 @@ from numpy.polynomial.legendre import leggauss
 from scipy.interpolate import make_interp_spline
 from scipy.sparse.linalg import LinearOperator, gmres
 
-from ..errors import (
-    ConvergenceError,
-    DomainError,
-    InputError,
-    check_integer,
-    check_positive,
-)
-from .audit import dense_steps, measure, measured
+from ..errors import ConvergenceError, DomainError, InputError
+from ..utils.validation import check_integer, check_positive
 from .certificate import Certificate
-from .flows.conjugate import DENSE, conjugates, frame
-from .flows.flow import FINEST
-from .flows.rays import Ray, shoot
-from .flows.tangent_flow import follow, matrix_at
+from .discrete.newton import PathNewton
+from .discrete.newton_cg import PathNewtonCG
 from .inertia import UNKNOWN, Inertia
-from .paths.newton import PathNewton
-from .paths.newton_cg import PathNewtonCG
-from .polynomials.legendre import functions
-from .polynomials.spectral import SpectralPath
+from .initial_value.conjugate import DENSE, conjugates, frame
+from .initial_value.flow import FINEST
+from .initial_value.rays import Ray, shoot
+from .initial_value.tangent_flow import follow, matrix_at
+from .length_check import dense_steps, measure, measured
 from .problem import Problem
 from .result import Geodesic
+from .spectral.legendre import functions
+from .spectral.spectral_path import SpectralPath
 
 __all__ = ["Shooting", "ray_along"]
 
@@ -427,8 +422,8 @@ def _fell_short(method: Shooting, coarse: Geodesic, hunt: _Hunt) -> Geodesic:
     status = (
         f"Newton's method on the initial momentum did not hit the end to {method.tol:.0e} of the "
         f"length after {hunt.iterations} iterations, {cause}; this is the coarse path it aimed "
-        "along: use a path method, such as gn.PathNewton() or gn.PathNewtonCG(), or start from "
-        "an initial_path"
+        "along: use a path method, such as gn.PathNewton() or gn.geodesics.PathNewtonCG(), or "
+        "start from an initial_path"
     )
     return replace(coarse, certificate=certificate, status=status)
 

@@ -9,25 +9,19 @@ from typing import Any
 import joblib
 import numpy as np
 
-from ..errors import (
-    ConvergenceError,
-    DomainError,
-    InputError,
-    check_array,
-    check_batches,
-    check_integer,
-)
-from ..metric_matrix import MatrixMechanics
-from ..threads import blas_threads
-from .adapt import adapt
-from .paths.closed_form import StraightLine
-from .paths.lbfgs import PathLBFGS
-from .paths.newton import PathNewton
-from .paths.newton_cg import PathNewtonCG
-from .paths.pointwise import PointwiseNewton
-from .polynomials.spectral import SpectralPath
+from ..errors import ConvergenceError, DomainError, InputError
+from ..geometry.metric_matrix import MatrixMechanics
+from ..utils.threads import blas_threads
+from ..utils.validation import check_array, check_batches, check_integer
+from .as_metric import adapt
+from .discrete.closed_form import StraightLine
+from .discrete.lbfgs import PathLBFGS
+from .discrete.newton import PathNewton
+from .discrete.newton_cg import PathNewtonCG
+from .discrete.pointwise import PointwiseNewton
 from .problem import Method, Problem, standing
 from .result import Geodesic
+from .spectral.spectral_path import SpectralPath
 
 __all__ = ["geodesic", "geodesic_batch"]
 
@@ -236,8 +230,8 @@ def check_method(method: Any) -> None:
     """Say what is no solver."""
     if isinstance(method, (type, str)) or not callable(getattr(method, "find", None)):
         raise InputError(
-            f"method: expected a solver such as gn.PathNewtonCG(), got {method!r}; leave it "
-            "out to have one chosen"
+            f"method: expected a solver such as gn.geodesics.PathNewtonCG(), got {method!r}; "
+            "leave it out to have one chosen"
         )
 
 
@@ -249,7 +243,7 @@ def _plan(metric: Any, method: Method | None) -> Plan:
         if structure != needed:
             raise InputError(
                 f"method: {type(method).__name__} needs a metric of structure {needed!r}, and "
-                f"{metric!r} is {structure!r}; use gn.PathNewtonCG()"
+                f"{metric!r} is {structure!r}; use gn.geodesics.PathNewtonCG()"
             )
         return [(method, f"{type(method).__name__}, as asked", 1)]
     if structure == "flat":

@@ -9,7 +9,8 @@ import autograd.numpy as anp
 import numpy as np
 from scipy.special import expit
 
-from ..errors import InputError, check_integer
+from ..errors import InputError
+from ..utils.validation import check_integer
 from .base import Likelihood, SquaredDistance
 
 __all__ = ["Bernoulli"]

@@ -10,7 +10,8 @@ import autograd.numpy as anp
 import numpy as np
 from scipy.special import log_softmax, logsumexp, softmax
 
-from ..errors import InputError, check_integer
+from ..errors import InputError
+from ..utils.validation import check_integer
 from .base import Likelihood, SquaredDistance
 
 __all__ = ["Categorical"]

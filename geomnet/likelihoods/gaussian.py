@@ -8,7 +8,8 @@ from typing import Any
 import autograd.numpy as anp
 import numpy as np
 
-from ..errors import InputError, check_integer, check_positive
+from ..errors import InputError
+from ..utils.validation import check_integer, check_positive
 from .base import Likelihood, SquaredDistance
 
 __all__ = ["Gaussian", "HeteroscedasticGaussian"]
@@ -126,7 +127,7 @@ class HeteroscedasticGaussian(_RealTargets):
     --------
     >>> import numpy as np, geomnet as gn
     >>> start, end = [-1.0, np.log(0.4)], [1.0, np.log(0.6)]
-    >>> round(float(gn.HeteroscedasticGaussian().distance(start, end)), 6)
+    >>> round(float(gn.likelihoods.HeteroscedasticGaussian().distance(start, end)), 6)
     3.312341
     """
 

@@ -2,6 +2,7 @@
 
 from .base import Metric, ScaledSum
 from .chart import ChartMetric
+from .checks import check_geodesic, check_metric
 from .energy import EnergyMetric
 from .fisher_rao import FisherRaoMetric
 from .immersion import ImmersionMetric
@@ -15,4 +16,6 @@ __all__ = [
     "L2Metric",
     "Metric",
     "ScaledSum",
+    "check_geodesic",
+    "check_metric",
 ]

@@ -19,20 +19,14 @@ import numpy as np
 from geomstats.geometry.riemannian_metric import RiemannianMetric
 from scipy.linalg import cho_factor, cho_solve
 
-from ..autodiff import gradient
-from ..errors import (
-    ConvergenceError,
-    DomainError,
-    InputError,
-    check_array,
-    check_batches,
-    check_positive,
-)
-from ..geodesics.flows.hamiltonian import exponential
-from ..geodesics.flows.rays import both_ways
+from ..errors import ConvergenceError, DomainError, InputError
+from ..geodesics.initial_value.hamiltonian import exponential
+from ..geodesics.initial_value.rays import both_ways
 from ..geodesics.solve import geodesic_batch
-from ..path_energy import MidpointSteps, QuadraticForm, Steps, SumOfSteps
-from ..threads import blas_threads
+from ..geometry.steps import MidpointSteps, QuadraticForm, Steps, SumOfSteps
+from ..utils.autodiff import gradient
+from ..utils.threads import blas_threads
+from ..utils.validation import check_array, check_batches, check_positive
 
 __all__ = ["Metric", "ScaledSum"]
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError, check_batches, check_positive
-from ..metric_matrix import MatrixMechanics, MetricMatrix
-from ..space import ChartSpace
+from ..errors import InputError
+from ..geometry.metric_matrix import MatrixMechanics, MetricMatrix
+from ..geometry.space import ChartSpace
+from ..utils.validation import check_batches, check_positive
 from .base import Metric
 
 __all__ = ["ChartMetric"]

@@ -21,14 +21,15 @@ import numpy as np
 from autograd.tracer import getval
 from scipy.linalg import cholesky, lapack
 
-from ..errors import DomainError, InputError, SingularKernelError, check_positive
-from ..kernels import (
+from ..errors import DomainError, InputError, SingularKernelError
+from ..geometry.kernels import (
     FeatureKernel,
     Kernel,
     Matern32Kernel,
     RadialKernel,
     squared_distances,
 )
+from ..utils.validation import check_positive
 from .base import Metric, _broadcast
 
 __all__ = ["EnergyMetric"]

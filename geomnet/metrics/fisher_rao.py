@@ -18,9 +18,10 @@ from typing import Any, ClassVar
 import autograd.numpy as anp
 import numpy as np
 
-from ..errors import InputError, check_positive
+from ..errors import InputError
+from ..geometry.steps import Steps
 from ..likelihoods import Likelihood, SquaredDistance
-from ..path_energy import Steps
+from ..utils.validation import check_positive
 from .base import Metric, _broadcast
 
 __all__ = ["FisherRaoMetric"]

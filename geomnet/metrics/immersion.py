@@ -18,10 +18,11 @@ import autograd.numpy as anp
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
-from ..errors import DomainError, InputError, check_batches, check_integer, check_positive
-from ..metric_matrix import SLOPE, coordinate_scale
-from ..path_energy import Steps
-from ..space import ChartSpace
+from ..errors import DomainError, InputError
+from ..geometry.metric_matrix import SLOPE, coordinate_scale
+from ..geometry.space import ChartSpace
+from ..geometry.steps import Steps
+from ..utils.validation import check_batches, check_integer, check_positive
 from .base import Metric
 
 __all__ = ["ImmersionMetric"]

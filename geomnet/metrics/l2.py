@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 import autograd.numpy as anp
 import numpy as np
 
-from ..errors import check_batches
-from ..path_energy import QuadraticForm
+from ..geometry.steps import QuadraticForm
+from ..utils.validation import check_batches
 from .base import Metric, _broadcast
 
 __all__ = ["L2Metric"]

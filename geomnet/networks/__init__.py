@@ -1,21 +1,17 @@
-"""Networks: fields, integrators, the architecture, its readout and training."""
+"""Networks: fields, integrators, architectures and their readouts."""
 
-from .action import Action
-from .builtin_fields import LinearField, RandomFeatureField, ReLUField, TanhField
 from .feedforward import FeedForward
-from .fields import Field, FunctionField
+from .fields.builtin import LinearField, RandomFeatureField, ReLUField, TanhField
+from .fields.field import Field, FunctionField
 from .integrators import RK4, Euler, Integrator, Midpoint
 from .network import Network
 from .readout import Readout
-from .training import Fit, train
 
 __all__ = [
     "RK4",
-    "Action",
     "Euler",
     "FeedForward",
     "Field",
-    "Fit",
     "FunctionField",
     "Integrator",
     "LinearField",
@@ -25,5 +21,4 @@ __all__ = [
     "ReLUField",
     "Readout",
     "TanhField",
-    "train",
 ]

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError, check_array, check_integer
-from ..sample import Sample
-from .activations import activation_named
-from .affine_program import Affine, AffineProgram, Combine, LinearisedProgram
-from .factors import AffineMap
+from ..errors import InputError
+from ..geometry.sample import Sample
+from ..utils.validation import check_array, check_integer
+from .layers.activations import activation_named
+from .layers.factors import AffineMap
+from .program import Affine, AffineProgram, Combine, LinearisedProgram
 
 __all__ = ["FeedForward"]
 
@@ -168,7 +169,7 @@ class FeedForward:
         >>> fisher.eigvalsh(k=3).shape
         (3,)
         """
-        from .reading import read_sklearn
+        from .readers.sklearn import read_sklearn
 
         return cls.from_arrays(*read_sklearn(model))
 
@@ -195,7 +196,7 @@ class FeedForward:
         InputError
             Where a layer cannot be read; it is named.
         """
-        from .reading_torch import read_torch
+        from .readers.torch import read_torch
 
         return cls.from_arrays(*read_torch(module, example))
 

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .fields import Field, LinearisedField
+from .fields.field import Field, LinearisedField
 
 __all__ = ["RK4", "Euler", "Integrator", "LinearisedStep", "Midpoint"]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from .factors import Factors
+from .layers.factors import Factors
 
 __all__ = ["LinearisedModel"]
 

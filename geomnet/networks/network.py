@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 from scipy.optimize import brentq
 
-from ..curve import Curve
-from ..errors import InputError, check_array, check_integer, check_positive
-from ..sample import Sample
-from .fields import Field, check_field
+from ..errors import InputError
+from ..geometry.curve import Curve
+from ..geometry.sample import Sample
+from ..utils.validation import check_array, check_integer, check_positive
+from .fields.field import Field, check_field
 from .integrators import Euler, Integrator, LinearisedStep
 
 __all__ = ["LinearisedNetwork", "Network"]
@@ -55,8 +56,8 @@ class Network:
         check_integer("depth", self.depth, least=1)
         if not isinstance(self.integrator, Integrator):
             raise InputError(
-                f"integrator: expected gn.Euler(), gn.Midpoint() or gn.RK4(), "
-                f"got {self.integrator!r}"
+                "integrator: expected gn.networks.Euler(), gn.networks.Midpoint() or "
+                f"gn.networks.RK4(), got {self.integrator!r}"
             )
 
     @property

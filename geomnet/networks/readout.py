@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError, check_array
+from ..errors import InputError
+from ..utils.validation import check_array
 
 __all__ = ["Readout"]
 

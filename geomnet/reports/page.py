@@ -10,10 +10,10 @@ from string import Template
 from typing import Any
 
 from .._version import __version__
-from ..studies.options import LEAST_ACTION, NAMES, PATH_NAMES
+from ..studies.comparison.options import LEAST_ACTION, NAMES, PATH_NAMES
+from .descriptions import certificate_in_words
 from .fisher import fisher_section
 from .results import number
-from .words import certificate_in_words
 
 __all__ = ["render_page"]
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from ..studies.options import LEAST_ACTION, NAMES, PATH_NAMES
+from ..studies.comparison.options import LEAST_ACTION, NAMES, PATH_NAMES
 
 __all__ = ["arrays_of", "check_folder", "number", "table", "to_json"]
 

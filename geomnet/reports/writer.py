@@ -9,8 +9,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from ..files import write_whole
-from .figures import draw_figures
+from ..plotting.comparison import comparison_figures
+from ..utils.files import write_whole
 from .page import CAPTIONS, render_page
 from .results import arrays_of, check_folder, to_json
 
@@ -32,7 +32,7 @@ def write_report(comparison: Any, folder: Any = "geomnet-compare") -> Path:
         Of the page.
     """
     folder = check_folder(folder)
-    figures = draw_figures(comparison)
+    figures = comparison_figures(comparison)
     arrays = io.BytesIO()
     np.savez_compressed(arrays, **arrays_of(comparison))  # type: ignore[arg-type]
     contents = {

@@ -1,7 +1,6 @@
-"""Studies: reproducible experiments over the library; metrics compared, and least action."""
+"""Studies: reproducible experiments over the library; one folder a study."""
 
-from .comparison import Comparison, compare
-from .fisher import FisherSummary
+from .comparison import Comparison, FisherSummary, compare
 from .label_noise import LabelNoiseStudy, label_noise_study, noisy_labels
 from .least_action import LeastActionPath, least_action_path
 

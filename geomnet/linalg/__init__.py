@@ -1,0 +1,1 @@
+"""Linear algebra that is not of one subject: Krylov methods and banded systems."""

@@ -1,0 +1,1 @@
+"""Layers: activations, and the factors that the rows of a Jacobian have."""

@@ -1,0 +1,356 @@
+r"""Networks as programs of affine maps, with their derivatives by hand.
+
+A program computes values :math:`v_0 = x, v_1, v_2, …` of all data at once, each by one of two kinds
+of step:
+
+- ``Affine``: :math:`v_j = σ(W v_k + b)`, W and b a part of θ, or fixed;
+- ``Combine``: :math:`v_j = \sum_k c_k v_k` (a skip, a stage of a Runge–Kutta method).
+
+Feed-forward networks, residual ones and the layers of a ``Network`` under any integrator are such
+programs; a map used in several steps (at several stages) is one map. As every parameter lives in an
+affine map, the row of a Jacobian that belongs to a datum and a covector on the output is
+:math:`\sum_s b_s ⊗ a_s`: the *signals* b that the covector becomes where the map is used, and the
+*inputs* a it is used on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from .layers.activations import Activation
+from .layers.factors import AffineFactors, AffineMap, Factors
+from .linearised import LinearisedModel
+
+__all__ = ["Affine", "AffineLayer", "AffineProgram", "Combine", "FixedMap", "LinearisedProgram"]
+
+
+@dataclass(frozen=True, eq=False)
+class AffineLayer:
+    """One layer σ(Wx + b) of a field: of parameters, or fixed.
+
+    Parameters
+    ----------
+    inputs, outputs : int
+    activation : Activation
+    bias : bool
+    fixed : FixedMap, optional
+        Instead of parameters.
+    """
+
+    inputs: int
+    outputs: int
+    activation: Activation
+    bias: bool = True
+    fixed: FixedMap | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class FixedMap:
+    """An affine map that is no part of θ."""
+
+    matrix: np.ndarray
+    offset: np.ndarray
+
+    @property
+    def outputs(self) -> int:
+        """Number of outputs."""
+        return len(self.matrix)
+
+    def read(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        """W (out, in) and b (out,)."""
+        return self.matrix, self.offset
+
+
+@dataclass(frozen=True, eq=False)
+class Affine:
+    """The step σ(W v + b), v the value at `source`."""
+
+    map: AffineMap | FixedMap
+    source: int
+    activation: Activation
+
+
+@dataclass(frozen=True, eq=False)
+class Combine:
+    """The step Σ c v over the values at `sources`."""
+
+    sources: tuple[int, ...]
+    coefficients: tuple[float, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class AffineProgram:
+    """Steps, the last of which computes the output."""
+
+    steps: tuple[Affine | Combine, ...]
+
+    @cached_property
+    def maps(self) -> tuple[AffineMap, ...]:
+        """Affine maps that are part of θ, in the order of θ."""
+        found = {
+            step.map.start: step.map
+            for step in self.steps
+            if isinstance(step, Affine) and isinstance(step.map, AffineMap)
+        }
+        return tuple(found[start] for start in sorted(found))
+
+    @cached_property
+    def depends(self) -> tuple[bool, ...]:
+        """Whether each value, the input first, depends on θ."""
+        found = [False]
+        for step in self.steps:
+            if isinstance(step, Combine):
+                found.append(any(found[source] for source in step.sources))
+            else:
+                found.append(isinstance(step.map, AffineMap) or found[step.source])
+        return tuple(found)
+
+    @cached_property
+    def scales(self) -> dict[int, float]:
+        """Values that a single later ``Combine`` scales, and by how much.
+
+        They are scaled where they are computed, slopes too, which spares a pass over the data.
+        """
+        uses: dict[int, list[float | None]] = {}
+        for step in self.steps:
+            if isinstance(step, Combine):
+                for source, coefficient in zip(step.sources, step.coefficients):
+                    uses.setdefault(source, []).append(coefficient)
+            else:
+                uses.setdefault(step.source, []).append(None)
+        found = {}
+        for index, step in enumerate(self.steps, start=1):
+            if isinstance(step, Affine) and step.activation.name != "identity":
+                coefficients = uses.get(index, [None])
+                if len(coefficients) == 1 and coefficients[0] not in (None, 1.0):
+                    found[index] = coefficients[0]
+        return found
+
+    @cached_property
+    def scaled_steps(self) -> tuple[Affine | Combine, ...]:
+        """The steps, coefficients of values that are scaled already being one."""
+        return tuple(
+            Combine(
+                step.sources,
+                tuple(
+                    1.0 if source in self.scales else coefficient
+                    for source, coefficient in zip(step.sources, step.coefficients)
+                ),
+            )
+            if isinstance(step, Combine)
+            else step
+            for step in self.steps
+        )
+
+    @cached_property
+    def last_read(self) -> tuple[tuple[int, ...], ...]:
+        """For every step, the values that no later step reads."""
+        last: dict[int, int] = {}
+        for index, step in enumerate(self.steps):
+            sources = step.sources if isinstance(step, Combine) else (step.source,)
+            last.update(dict.fromkeys(sources, index))
+        return tuple(
+            tuple(value for value, step in last.items() if step == index)
+            for index in range(len(self.steps))
+        )
+
+    @cached_property
+    def uses(self) -> dict[int, int]:
+        """How many steps use the map that starts at a place of θ."""
+        starts = [
+            step.map.start
+            for step in self.steps
+            if isinstance(step, Affine) and isinstance(step.map, AffineMap)
+        ]
+        return {start: starts.count(start) for start in starts}
+
+    def run(self, theta: np.ndarray, points: np.ndarray) -> LinearisedProgram:
+        """Run the program on points (n, d)."""
+        return LinearisedProgram(self, theta, points)
+
+
+class LinearisedProgram(LinearisedModel):
+    """All values of a program at one θ, and the derivative of the last in θ.
+
+    Inputs and slopes of every map are kept, so that products with the derivative compute nothing
+    twice. Several directions lie between data and units, (n, k, units): every product is one
+    matrix product.
+    """
+
+    def __init__(self, program: AffineProgram, theta: np.ndarray, points: np.ndarray) -> None:
+        self.program, self.theta = program, theta
+        self.values: list[np.ndarray] = [points]
+        """Values of the program, the input first, each (n, units), by ``program.scales``."""
+        self.slopes: list[np.ndarray | None] = [None]
+        self.matrices: list[np.ndarray | None] = [None]
+        with np.errstate(all="ignore"):  # what overflows is named below
+            for step in program.scaled_steps:
+                self._take(step)
+        self.output = self.values[-1]
+
+    def _take(self, step: Affine | Combine) -> None:
+        if isinstance(step, Combine):
+            self.values.append(_combine(self.values, step))
+            self.slopes.append(None)
+            self.matrices.append(None)
+            return
+        matrix, offset = step.map.read(self.theta)
+        value = self.values[step.source] @ matrix.T
+        if offset is not None:
+            value += offset
+        value, slope = step.activation.linearise(value)
+        finite = np.isfinite(value)
+        if slope is not None:
+            finite &= np.isfinite(slope)
+        if not finite.all():
+            bad = int((~finite.all(axis=1)).sum())
+            name = step.map.name if isinstance(step.map, AffineMap) else "the fixed features"
+            raise InputError(
+                f"theta: the activations of {name} are not finite for {bad} of {len(value)} "
+                "points; its weights or its inputs are too large"
+            )
+        scale = self.program.scales.get(len(self.values))
+        if scale is not None and slope is not None:
+            value *= scale
+            slope *= scale
+        self.values.append(value)
+        self.slopes.append(slope)
+        self.matrices.append(matrix)
+
+    def jvp(self, directions: np.ndarray) -> np.ndarray:
+        """Change of the output along directions (k, p): (n, k, C)."""
+        count, n = len(directions), len(self.values[0])
+        changes: list[np.ndarray | None] = [None]
+        for index, step in enumerate(self.program.scaled_steps, start=1):
+            if isinstance(step, Combine):
+                changes.append(_combine(changes, step))
+            else:
+                changes.append(self._push(index, step, changes[step.source], directions))
+            for value in self.program.last_read[index - 1]:
+                changes[value] = None  # what is no longer needed makes room in the cache
+        last = changes[-1]
+        return np.zeros((n, count, self.output.shape[1])) if last is None else last
+
+    def _push(
+        self, index: int, step: Affine, moved: np.ndarray | None, directions: np.ndarray
+    ) -> np.ndarray | None:
+        """Change of one value, its source having changed by `moved`."""
+        count, n = len(directions), len(self.values[0])
+        matrix, slope = self.matrices[index], self.slopes[index]
+        assert matrix is not None
+        change = None
+        if isinstance(step.map, AffineMap):
+            d_matrix, d_offset = step.map.split(directions)
+            d_matrix = d_matrix.reshape(-1, step.map.inputs)
+            change = (self.values[step.source] @ d_matrix.T).reshape(n, count, -1)
+            if d_offset is not None:
+                change += d_offset
+        if moved is not None:
+            through = (moved.reshape(n * count, -1) @ matrix.T).reshape(n, count, -1)
+            change = through if change is None else np.add(change, through, out=change)
+        if change is not None and slope is not None:
+            change *= slope[:, None, :]
+        return change
+
+    def vjp(self, covectors: np.ndarray) -> np.ndarray:
+        """Pull covectors on the output (n, k, C) back to θ: (k, p)."""
+        n, count, _ = covectors.shape
+        found = np.zeros((count, len(self.theta)))
+        for step, signal in self._backward(covectors):
+            to_matrix, to_offset = step.map.split(found)  # type: ignore[union-attr]
+            product = signal.reshape(n, -1).T @ self.values[step.source]
+            to_matrix += product.reshape(to_matrix.shape)
+            if to_offset is not None:
+                to_offset += signal.sum(axis=0)
+        return found
+
+    def factors(self, covectors: np.ndarray) -> list[Factors]:
+        """Inputs and signals of every map for covectors (n, q, C): the layer factors."""
+        return sorted(self.each_factor(covectors), key=lambda factors: factors.start)
+
+    def each_factor(self, covectors: np.ndarray) -> Iterator[Factors]:
+        """The layer factors from the last map to the first, as the signals reach them."""
+        parts: dict[int, tuple[list[np.ndarray], list[np.ndarray]]] = {}
+        for step, signal in self._backward(covectors):
+            place = step.map
+            assert isinstance(place, AffineMap)
+            inputs, signals = parts.setdefault(place.start, ([], []))
+            inputs.append(self.values[step.source])
+            signals.append(signal)
+            del signal
+            if len(inputs) == self.program.uses[place.start]:
+                yield AffineFactors(place, *parts.pop(place.start))
+                del inputs, signals
+
+    def pull_back_values(self, covectors: np.ndarray) -> list[np.ndarray | None]:
+        """Covectors on the output (n, q, C), pulled back to every value: ∂(output)/∂v."""
+        values: list[np.ndarray | None] = []
+        for _ in self._backward(covectors, values):
+            pass
+        return values
+
+    def _backward(
+        self, covectors: np.ndarray, keep: list[np.ndarray | None] | None = None
+    ) -> Iterator[tuple[Affine, np.ndarray]]:
+        """Steps with a map of θ, from the last to the first, with their signals (n, k, out).
+
+        With `keep`, it is filled with the covectors at every value, the input's too.
+        """
+        n, count, _ = covectors.shape
+        backs: list[np.ndarray | None] = [None] * len(self.values)
+        owned = [False] * len(self.values)  # whether an array may be written over
+        backs[-1] = covectors
+
+        def send(target: int, array: np.ndarray, own: bool) -> None:
+            if keep is None and not self.program.depends[target]:
+                return
+            if backs[target] is None:
+                backs[target], owned[target] = array, own
+            elif owned[target]:
+                backs[target] += array
+            else:
+                backs[target], owned[target] = backs[target] + array, True
+
+        for index in range(len(self.values) - 1, 0, -1):
+            step, back = self.program.scaled_steps[index - 1], backs[index]
+            if back is None:
+                continue
+            if isinstance(step, Combine):
+                for source, coefficient in zip(step.sources, step.coefficients):
+                    one = coefficient == 1.0
+                    send(source, back if one else coefficient * back, not one)
+                continue
+            slope = self.slopes[index]
+            if slope is None:
+                signal = back
+            elif owned[index] and keep is None:
+                signal = np.multiply(back, slope[:, None, :], out=back)
+            else:
+                signal = back * slope[:, None, :]
+            if keep is not None or self.program.depends[step.source]:
+                matrix = self.matrices[index]
+                assert matrix is not None
+                through = signal.reshape(n * count, -1) @ matrix
+                send(step.source, through.reshape(n, count, -1), True)
+            if isinstance(step.map, AffineMap):
+                yield step, signal
+            if keep is None:
+                backs[index] = None
+        if keep is not None:
+            keep[:] = backs
+
+
+def _combine(values: list[Any], step: Combine) -> Any:
+    """Σ c v over those of the sources that are not None, that is zero."""
+    total = None
+    for source, coefficient in zip(step.sources, step.coefficients):
+        if values[source] is not None:
+            term = coefficient * values[source] if coefficient != 1.0 else values[source]
+            total = term if total is None else total + term
+    return total

@@ -1,0 +1,1 @@
+"""Readers of networks that were made elsewhere: scikit-learn, PyTorch."""

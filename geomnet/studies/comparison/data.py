@@ -1,0 +1,113 @@
+"""What a comparison begins with: the sample it draws, the target it takes, a readout of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from ...errors import InputError
+from ...geometry import datasets
+from ...geometry.sample import Sample
+from ...likelihoods import Categorical, Gaussian, Likelihood
+from ...networks import Readout
+from .options import Options
+
+__all__ = ["load", "n_classes_of", "readout_of", "target_kind"]
+
+MANY_CLASSES = 10
+"""So many classes are taken of any sample; more than that only up to one for every two points."""
+
+
+def load(options: Options, given: Sample | None, seed: int) -> tuple[Sample, Sample | None]:
+    """Draw the sample and what is held out, its labels as codes 0..C−1."""
+    target = None
+    if options.target not in (None, "trained", "swirl"):
+        path = Path(str(options.target))
+        if path.suffix.lower() != ".npz":
+            raise InputError(
+                f"target: expected trained, swirl or an NPZ file, got {options.target!r}"
+            )
+        if not datasets.is_file(path):
+            raise InputError(f"target: no file {str(options.target)!r}")
+        target = datasets.read_npz(path, "target")["target"]
+    if given is not None:
+        whole = given if target is None else given.replace(target=target)
+        sample: Sample = whole.merge_duplicates()
+        heldout = None
+    else:
+        sample, heldout = datasets.load_split(
+            options.data, n=options.n, seed=seed, label_column=options.label_column, target=target
+        )
+    if sample.labels is not None:
+        together = [sample.labels]
+        if heldout is not None and heldout.labels is not None:
+            together.append(heldout.labels)
+        classes, codes = np.unique(np.concatenate(together), return_inverse=True)
+        few = 0 if classes.dtype.kind == "f" else MANY_CLASSES
+        if len(classes) > max(few, sample.n // 2):
+            raise InputError(
+                f"labels: {len(classes)} different ones for {sample.n} points are no classes; "
+                "leave the label column out, or bin it"
+            )
+        codes = codes.reshape(-1)
+        sample = sample.replace(labels=codes[: sample.n])
+        if heldout is not None:
+            heldout = heldout.replace(labels=codes[sample.n :])
+    return sample, heldout
+
+
+def target_kind(options: Options, sample: Sample) -> str:
+    """Tell which target is meant: trained, swirl or file."""
+    kind = options.target
+    if kind is None:
+        kind = (
+            "trained"
+            if sample.labels is not None
+            else "file"
+            if sample.target is not None
+            else "swirl"
+        )
+    elif kind not in ("trained", "swirl"):
+        kind = "file"
+    if kind == "trained":
+        if sample.labels is None:
+            raise InputError(
+                "target: trained needs labels, and the data has none; name a label column, or "
+                "use --target swirl"
+            )
+        if len(np.unique(sample.labels)) < 2:
+            raise InputError(
+                "labels: all points have the same one, so there is nothing to train; use "
+                "--target swirl"
+            )
+    if kind == "file" and sample.target is None:
+        raise InputError("target: the sample has none; give one, or use --target swirl")
+    return kind
+
+
+def n_classes_of(sample: Sample, heldout: Sample | None) -> int:
+    """How many classes there are, held-out ones too; at least two."""
+    assert sample.labels is not None
+    labels = [sample.labels] if heldout is None else [sample.labels, heldout.labels]
+    return max(2, int(max(part.max() for part in labels if part is not None)) + 1)
+
+
+def readout_of(
+    sample: Sample, target: np.ndarray, heldout: Sample | None
+) -> tuple[Likelihood, Readout]:
+    """Readout for a target that was not trained: logistic regression, or the states themselves."""
+    if sample.labels is None or len(np.unique(sample.labels)) < 2:
+        return Gaussian(1.0, sample.dim), Readout(np.eye(sample.dim))
+    from sklearn.linear_model import LogisticRegression
+
+    model = LogisticRegression(max_iter=5000, C=1.0)
+    model.fit(target, sample.labels, sample_weight=sample.weights * sample.n)
+    weight, bias = model.coef_, model.intercept_
+    if len(model.classes_) == 2:
+        weight, bias = np.vstack([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2
+    n_classes = n_classes_of(sample, heldout)
+    full_weight = np.zeros((n_classes, sample.dim))
+    full_bias = np.full(n_classes, bias.min() - 10.0)  # classes the sample does not hold
+    full_weight[model.classes_], full_bias[model.classes_] = weight, bias
+    return Categorical(n_classes), Readout(full_weight, full_bias)

@@ -1,0 +1,1 @@
+"""Files, threads, memory, autograd and checks of arguments: what every room may use."""
