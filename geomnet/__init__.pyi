@@ -48,6 +48,7 @@ from . import (
 from . import (
     studies as studies,
 )
+from . import symmetries as gauge
 from . import (
     symmetries as symmetries,
 )

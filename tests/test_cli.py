@@ -683,7 +683,8 @@ import signal, sys
 from pathlib import Path
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have had it ignored
 from geomnet.cli import main
-from geomnet.studies import comparison
+from importlib import import_module
+comparison = import_module("geomnet.studies.comparison.compare")
 
 train = comparison.train
 

@@ -19,7 +19,7 @@ from ..geometry.sample import Sample
 from ..likelihoods import Likelihood
 from ..networks import FeedForward, Network
 from ..utils.validation import check_integer, check_positive
-from . import capacity as memory
+from .capacity import capacity, efficiency, horizon, planck_length, robustness, spectrum
 from .coarse_graining import copies_of, gathered, groups_of
 from .edges import (
     Edges,
@@ -234,32 +234,32 @@ class EmergentGeometry:
     @cached_property
     def planck_length(self) -> np.ndarray:
         r"""Planck length :math:`(n\mathcal G_{ii})^{-1/2}` of every node, (N,)."""
-        return _freeze(memory.planck_length(self))
+        return _freeze(planck_length(self))
 
     @cached_property
     def horizon(self) -> np.ndarray:
         r"""Whether a node is behind a horizon, :math:`n\mathcal G_{ii} < 1`, (N,)."""
-        return _freeze(memory.horizon(self))
+        return _freeze(horizon(self))
 
     @cached_property
     def spectrum(self) -> np.ndarray:
         r"""Eigenvalues of :math:`\mathcal K`, largest first, (N,)."""
-        return _freeze(memory.spectrum(self))
+        return _freeze(spectrum(self))
 
     @property
     def capacity(self) -> float:
         r"""Capacity :math:`½\log\det(I + n\mathcal K)`, in nats."""
-        return memory.capacity(self)
+        return capacity(self)
 
     @property
     def robustness(self) -> float:
         r"""Robustness :math:`λ_{\max}(\mathcal K)^{-1/2}`."""
-        return memory.robustness(self)
+        return robustness(self)
 
     @property
     def efficiency(self) -> float:
         r"""Capacity over the most that the trace of :math:`\mathcal K` allows, at most 1."""
-        return memory.efficiency(self)
+        return efficiency(self)
 
     def in_layer(self, layer: int) -> np.ndarray:
         """Numbers of the nodes of a layer."""
