@@ -279,8 +279,8 @@ class Model(ABC):
         """
         shape = self.parameters_shape
         found = check_array("theta", theta)
-        if found.ndim == 1:  # with a readout that was added before, whole
-            shape = (self.n_parameters,)
+        if found.ndim == 1:  # flat; without a readout beside it, with the one that was added
+            shape = (self.n_parameters if readout is None else int(np.prod(shape)),)
         found = check_array("theta", found, shape=shape).reshape(-1)
         if readout is not None:
             found = np.concatenate([found, readout.weight.reshape(-1), readout.bias])
