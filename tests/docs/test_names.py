@@ -34,6 +34,15 @@ def public():
     return list(names)
 
 
+def rooms_of_the_readme():
+    """First cells of the README's list of rooms."""
+    text = PAGES[0].read_text("utf-8")
+    listed = text[text.index("| room | what it holds") :].split("\n\n")[0]
+    return {
+        room for row in listed.splitlines() for room in re.findall(r"`(\w+)/`", row.split(" | ")[0])
+    }
+
+
 def resolve(dotted):
     return reduce(getattr, dotted.split("."), gn)
 
@@ -59,3 +68,8 @@ def test_every_file_that_a_page_names_is_there(page):
     )
     missing = [path for path in named if not (PROJECT / path).is_file()]
     assert not missing
+
+
+def test_the_readme_lists_every_room():
+    rooms = {page.parent.name for page in (PROJECT / "geomnet").glob("*/__init__.py")}
+    assert rooms_of_the_readme() == rooms - {"linalg", "utils"}
