@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from .results import number
+from ..geodesics import Geodesic
+from ..studies import FisherSummary
+from .numbers import number
 
 __all__ = ["certificate_in_words", "fisher_in_words"]
 
 
-def certificate_in_words(geo: Any, lower_bound: float | None = None) -> str:
+def certificate_in_words(geo: Geodesic, lower_bound: float | None = None) -> str:
     """One paragraph on how far a geodesic can be trusted.
 
     Parameters
@@ -79,7 +79,7 @@ def certificate_in_words(geo: Any, lower_bound: float | None = None) -> str:
     return "".join(words)
 
 
-def fisher_in_words(summary: Any, ridged: bool) -> tuple[list[str], list[str]]:
+def fisher_in_words(summary: FisherSummary, ridged: bool) -> tuple[list[str], list[str]]:
     """Paragraphs on a network's Fisher information, those before its table and those after.
 
     Parameters
@@ -127,7 +127,7 @@ def fisher_in_words(summary: Any, ridged: bool) -> tuple[list[str], list[str]]:
     return before, after
 
 
-def _effective_dimension_in_words(summary: Any) -> str:
+def _effective_dimension_in_words(summary: FisherSummary) -> str:
     dimension = summary.effective_dimension
     if dimension is None:
         return (

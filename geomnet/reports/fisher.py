@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from ..studies import Comparison, FisherSummary
 from .descriptions import fisher_in_words
-from .results import number
+from .numbers import number
 
 __all__ = ["fisher_section"]
 
 
-def fisher_section(comparison: Any, figure: list[str]) -> list[str]:
+def fisher_section(comparison: Comparison, figure: list[str]) -> list[str]:
     """Parts of the page, in HTML; none where no Fisher information was measured.
 
     Parameters
@@ -32,7 +31,7 @@ def fisher_section(comparison: Any, figure: list[str]) -> list[str]:
     ]
 
 
-def _table(summary: Any) -> str:
+def _table(summary: FisherSummary) -> str:
     dimension = summary.effective_dimension
     rows = {
         "parameters p, readout included": str(summary.n_parameters),

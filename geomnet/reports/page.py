@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import base64
 import math
+from collections.abc import Iterator, Mapping
 from html import escape
 from importlib.resources import files
 from string import Template
-from typing import Any
 
 from .._version import __version__
+from ..geodesics import Geodesic
+from ..studies import Comparison
 from ..studies.comparison.options import LEAST_ACTION, NAMES, PATH_NAMES
+from ..training import Fit
 from .descriptions import certificate_in_words
 from .fisher import fisher_section
-from .results import number
+from .numbers import number
 
 __all__ = ["render_page"]
 
@@ -53,7 +56,7 @@ CAPTIONS = {
 }
 
 
-def render_page(comparison: Any, figures: dict[str, bytes]) -> str:
+def render_page(comparison: Comparison, figures: dict[str, bytes]) -> str:
     """Render the report as HTML text."""
     sample = comparison.sample
     parts = [
@@ -110,7 +113,7 @@ def _count(n: int, noun: str) -> str:
     return f"{words.get(n, n)} {noun}{'s' if n != 1 else ''}"
 
 
-def _verdict(comparison: Any) -> str:
+def _verdict(comparison: Comparison) -> str:
     if comparison.ok:
         return (
             '<div class="fine">Every geodesic converged, and no path is shorter in a metric than '
@@ -120,11 +123,20 @@ def _verdict(comparison: Any) -> str:
     return f'<div class="problem"><b>Read these results with care.</b><ul>{rows}</ul></div>'
 
 
-def _cards(comparison: Any) -> str:
-    cards = []
+def _cards(comparison: Comparison) -> str:
+    """The numbers that matter most, large."""
+    cards = [*_excess_cards(comparison), *_network_cards(comparison)]
+    rows = "".join(
+        f"<div class=card><b>{value}</b><span>{note}</span></div>" for value, note in cards
+    )
+    return f"<div class=cards>{rows}</div>" if rows else ""
+
+
+def _excess_cards(comparison: Comparison) -> Iterator[tuple[str, str]]:
+    """The network's excess in every metric."""
+    if "network" not in comparison.lengths:
+        return
     for name, excess in comparison.excess.items():
-        if "network" not in comparison.lengths:
-            break
         spread = comparison.spread[name]
         note = f"times the least {NAMES[name]} length: the network's excess"
         if len(comparison.runs) > 1:
@@ -132,35 +144,46 @@ def _cards(comparison: Any) -> str:
                 f" (mean over {len(comparison.runs)} seeds {number(spread['excess_mean'], 4)} ± "
                 f"{number(spread['excess_sd'], 2)})"
             )
-        cards.append(f"<div class=card><b>{excess:.3f}×</b><span>{note}</span></div>")
-    if comparison.fit is not None:
-        fit, network = comparison.fit, comparison.as_dict()["network"]
-        cards.append(
-            f"<div class=card><b>{100 * fit.train_accuracy:.1f} %</b><span>accuracy of the network "
+        yield f"{excess:.3f}×", note
+
+
+def _network_cards(comparison: Comparison) -> Iterator[tuple[str, str]]:
+    """What the networks know, and what least action costs."""
+    fit, least = comparison.fit, comparison.least_action
+    if fit is not None:
+        network = comparison.as_dict()["network"]
+        note = (
+            f"accuracy of the network "
             f"({network['depth']} residual layers, {network['parameters']} parameters with the "
-            f"readout), {_heldout(comparison, fit)}</span>"
-            "</div>"
+            f"readout), {_heldout(comparison, fit)}"
         )
-    least = comparison.least_action
+        yield f"{_percent(fit)} %", note
     if least is not None:
-        share = least.fit.action_energy / least.plain_energy if least.plain_energy else math.nan
-        cards.append(
-            f"<div class=card><b>{number(share, 3)}×</b><span>of the trained network's action is "
-            f"what the path of least action costs ({NAMES[least.metric]} metric, weight "
-            f"{least.weight:g}). Accuracy {100 * least.fit.train_accuracy:.1f} %, "
-            f"{_heldout(comparison, least.fit)}"
-            "</span></div>"
+        energy = least.fit.action_energy
+        share = (
+            math.nan if energy is None or not least.plain_energy else energy / least.plain_energy
         )
-    return f"<div class=cards>{''.join(cards)}</div>" if cards else ""
+        note = (
+            f"of the trained network's action is "
+            f"what the path of least action costs ({NAMES[least.metric]} metric, weight "
+            f"{least.weight:g}). Accuracy {_percent(least.fit)} %, "
+            f"{_heldout(comparison, least.fit)}"
+        )
+        yield f"{number(share, 3)}×", note
 
 
-def _heldout(comparison: Any, fit: Any) -> str:
-    if fit.heldout_accuracy is None:
+def _percent(fit: Fit) -> str:
+    """Accuracy in training."""
+    return "–" if fit.train_accuracy is None else f"{100 * fit.train_accuracy:.1f}"
+
+
+def _heldout(comparison: Comparison, fit: Fit) -> str:
+    if fit.heldout_accuracy is None or comparison.heldout is None:
         return "no data held out"
     return f"{100 * fit.heldout_accuracy:.1f} % on {comparison.heldout.n} held-out points"
 
 
-def _certificates(comparison: Any) -> list[str]:
+def _certificates(comparison: Comparison) -> list[str]:
     """Every geodesic's certificate in words, those to the least-action map last."""
     paths = {"network": ""}
     if comparison.least_action is not None:
@@ -173,7 +196,7 @@ def _certificates(comparison: Any) -> list[str]:
     ]
 
 
-def _table(comparison: Any) -> str:
+def _table(comparison: Comparison) -> str:
     metrics = list(comparison.geodesics)
     head = "".join(f"<th>in {NAMES[name]}</th>" for name in metrics)
     rows = [f"<thead><tr><th>path</th>{head}</tr></thead><tbody>"]
@@ -194,7 +217,7 @@ def _table(comparison: Any) -> str:
     return "<table>" + "".join(rows) + "</tbody></table>"
 
 
-def _distances(label: str, geodesics: Any) -> str:
+def _distances(label: str, geodesics: Mapping[str, Geodesic]) -> str:
     cells = "".join(
         f"<td>{number(geo.distance, 6)} ± {geo.error_estimate:.0e}</td>"
         for geo in geodesics.values()
@@ -207,7 +230,7 @@ def _ratios(label: str, ratios: dict[str, float]) -> str:
     return f"<tr><td>{label}</td>{cells}</tr>"
 
 
-def _notes(comparison: Any) -> str:
+def _notes(comparison: Comparison) -> str:
     notes = [f"Data: {note}." for note in comparison.sample.notes] + list(comparison.notes)
     rows = "".join(f"<li>{escape(note)}</li>" for note in notes)
     return f"<h2>Worth knowing</h2><ul>{rows}</ul>"

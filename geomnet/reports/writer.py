@@ -10,14 +10,16 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from ..plotting.comparison import comparison_figures
+from ..studies import Comparison
 from ..utils.files import write_whole
+from .folder import check_folder
 from .page import CAPTIONS, render_page
-from .results import arrays_of, check_folder, to_json
+from .serialise import arrays_of, to_json
 
 __all__ = ["write_report"]
 
 
-def write_report(comparison: Any, folder: Any = "geomnet-compare") -> Path:
+def write_report(comparison: Comparison, folder: Any = "geomnet-compare") -> Path:
     """Write ``results.json``, ``paths.npz``, ``figures/*.png`` and ``report.html``.
 
     Parameters

@@ -24,7 +24,7 @@ from cli_common import (
 import geomnet as gn
 from geomnet import studies
 from geomnet.geodesics import solve
-from geomnet.studies import solving as study
+from geomnet.studies import geodesics as study
 from geomnet.utils import files
 
 # -- output -----------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from comparison_common import METRICS, QUICK, case, stretched
 
 import geomnet as gn
 from geomnet.geodesics import solve
-from geomnet.studies import solving as study
+from geomnet.studies import geodesics as study
 
 # -- lengths, distances, excess ---------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from comparison_common import METRICS, QUICK, SMALL, case, flowers, stretched
 
 import geomnet as gn
 from geomnet.geodesics import solve
-from geomnet.studies import solving as study
+from geomnet.studies import geodesics as study
 
 # -- least action -----------------------------------------------------------------------------
 

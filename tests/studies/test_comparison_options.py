@@ -9,7 +9,7 @@ import pytest
 from comparison_common import QUICK, SMALL, case, flowers, stretched
 
 import geomnet as gn
-from geomnet.studies import solving as study
+from geomnet.studies import geodesics as study
 
 # -- seeds ------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from matplotlib.image import imread
 
 import geomnet as gn
 from geomnet.control.action import Action
-from geomnet.studies import solving as measuring
+from geomnet.studies import geodesics as measuring
 
 # -- the path over λ --------------------------------------------------------------------------
 

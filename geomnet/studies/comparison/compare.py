@@ -7,6 +7,7 @@ geodesic from the identity to the target in every metric, and measure every path
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +25,11 @@ from ...geometry.space import FunctionSpace
 from ...likelihoods import Categorical, Gaussian, Likelihood
 from ...metrics import EnergyMetric, FisherRaoMetric, L2Metric, Metric
 from ...networks import Network, Readout, TanhField
-from ...training import train
-from ..solving import is_shorter, solve
+from ...training import Fit, train
+from ..geodesics import is_shorter, solve
 from .data import load, n_classes_of, readout_of, target_kind
 from .fisher_summary import fisher_summary
-from .options import LEAST_ACTION, METRICS, NAMES, PATH_NAMES, Options
+from .options import LEAST_ACTION, METRICS, NAMES, PATH_NAMES, MetricName, Options, TargetKind
 from .result import Comparison, LeastActionNetwork
 from .sensitivity import sensitivity
 
@@ -131,77 +132,102 @@ def _run(comparison: Comparison, seed: int) -> dict[str, Any]:
     return run
 
 
-def _compare_once(options: Options, given: Sample | None, seed: int, bar: Any) -> Comparison:
+def _compare_once(options: Options, given: Sample | None, seed: int, bar: tqdm) -> Comparison:
+    """The comparison of one seed."""
     bar.set_postfix_str("data")
     sample, heldout = load(options, given, seed)
     if sample.n < 2:
         raise InputError("points: only one; a comparison of paths needs at least two")
-    kind = target_kind(options, sample)
-    if options.least_action is not None and kind != "trained":
-        raise InputError(
-            f"least_action: needs a network to train, and this target is none ({kind}); give "
-            "labels, or leave it out"
-        )
-    network = fit = curve = None
-    if kind == "trained":
-        bar.set_postfix_str("training")
-        network = Network(TanhField(sample.dim, FIELD_WIDTH), options.depth)
-        likelihood: Likelihood = Categorical(n_classes_of(sample, heldout))
-        fit = train(
-            network, sample, likelihood, heldout=heldout, seed=seed, max_step_lipschitz=STEP_LIMIT
-        )
-        curve = network.curve(fit.theta, sample)
-        target, readout = curve.end, fit.readout
-        target_name = f"the map a residual network of depth {options.depth} has learned"
-    else:
-        if kind == "swirl":
-            target = datasets.swirl(sample.points)
-            target_name = "a swirl of the first two principal directions"
-        else:
-            assert sample.target is not None
-            target, target_name = sample.target, "the map given in the file"
-        likelihood, readout = readout_of(sample, target, heldout)
-    if np.abs(target - sample.points).max() <= 1e-12 * np.abs(sample.points).max():
+    aim = _aim(options, sample, heldout, seed, bar)
+    if np.abs(aim.target - sample.points).max() <= 1e-12 * np.abs(sample.points).max():
         raise InputError(
             "target: it leaves every point where it is, so there is no path to judge; give a "
             "target that moves some point"
         )
-    space = FunctionSpace(sample)
-    metrics = {name: _metric(name, options, space, likelihood, readout) for name in options.metrics}
+    space, curve = FunctionSpace(sample), aim.curve
     result = Comparison(
         options,
         sample,
         heldout,
-        target_name,
-        metrics,
-        network=network,
-        fit=fit,
+        aim.name,
+        {
+            name: _metric(name, options, space, aim.likelihood, aim.readout)
+            for name in options.metrics
+        },
+        network=aim.network,
+        fit=aim.fit,
         network_curve=curve,
         given=given is not None,
-        likelihood=likelihood if fit is not None else None,
+        likelihood=aim.likelihood if aim.fit is not None else None,
     )
-    result.notes += _notes(result, likelihood)
-    result.geodesics = _geodesics(result, target, curve, bar)
+    result.notes += _notes(result, aim.likelihood)
+    result.geodesics = _geodesics(result, aim.target, curve, bar)
     if options.least_action is not None:
-        _add_least_action(result, likelihood, seed, bar)
+        _add_least_action(result, aim.likelihood, seed, bar)
     _measure(result, bar)
     _check_law(result)
     return result
 
 
+@dataclass(frozen=True, eq=False)
+class _Aim:
+    """The map to reach, how its states are read, and the network that reaches it, if one does."""
+
+    name: str
+    target: np.ndarray
+    likelihood: Likelihood
+    readout: Readout
+    network: Network | None = None
+    fit: Fit | None = None
+    curve: Curve | None = None
+
+
+def _aim(options: Options, sample: Sample, heldout: Sample | None, seed: int, bar: tqdm) -> _Aim:
+    """Where the paths lead: what a network learns, a swirl, or the map of a file."""
+    kind = target_kind(options, sample)
+    if kind is TargetKind.TRAINED:
+        bar.set_postfix_str("training")
+        return _trained(options, sample, heldout, seed)
+    if options.least_action is not None:
+        raise InputError(
+            f"least_action: needs a network to train, and this target is none ({kind}); give "
+            "labels, or leave it out"
+        )
+    if kind is TargetKind.SWIRL:
+        target = datasets.swirl(sample.points)
+        name = "a swirl of the first two principal directions"
+    else:
+        assert sample.target is not None
+        target, name = sample.target, "the map given in the file"
+    return _Aim(name, target, *readout_of(sample, target, heldout))
+
+
+def _trained(options: Options, sample: Sample, heldout: Sample | None, seed: int) -> _Aim:
+    """The map that a residual network learns."""
+    network = Network(TanhField(sample.dim, FIELD_WIDTH), options.depth)
+    likelihood = Categorical(n_classes_of(sample, heldout))
+    fit = train(
+        network, sample, likelihood, heldout=heldout, seed=seed, max_step_lipschitz=STEP_LIMIT
+    )
+    curve = network.curve(fit.theta, sample)
+    name = f"the map a residual network of depth {options.depth} has learned"
+    return _Aim(name, curve.end, likelihood, fit.readout, network, fit, curve)
+
+
 def _metric(
     name: str, options: Options, space: FunctionSpace, likelihood: Likelihood, readout: Readout
 ) -> Metric:
-    if name == "l2":
+    kind = MetricName(name)
+    if kind is MetricName.L2:
         return L2Metric(space)
-    if name == "energy":
+    if kind is MetricName.ENERGY:
         kernel = radial_kernel(options.kernel, options.width)
         return EnergyMetric(space, kernel, nugget=options.nugget)
     return FisherRaoMetric(space, likelihood, readout, ridge=options.ridge)
 
 
 def _geodesics(
-    result: Comparison, target: np.ndarray, curve: Curve | None, bar: Any, whose: str = ""
+    result: Comparison, target: np.ndarray, curve: Curve | None, bar: tqdm, whose: str = ""
 ) -> dict[str, Geodesic]:
     """Geodesics from the identity to a target in every metric, with a word where one is short."""
     geodesics = {}
@@ -222,7 +248,7 @@ def _geodesics(
     return geodesics
 
 
-def _add_least_action(result: Comparison, likelihood: Likelihood, seed: int, bar: Any) -> None:
+def _add_least_action(result: Comparison, likelihood: Likelihood, seed: int, bar: tqdm) -> None:
     """Train a second network by least action, and find the geodesics to the map it learns."""
     options, sample, network, plain = result.options, result.sample, result.network, result.fit
     weight = options.least_action
@@ -230,14 +256,14 @@ def _add_least_action(result: Comparison, likelihood: Likelihood, seed: int, bar
     assert network is not None
     assert plain is not None
     assert result.network_curve is not None
-    name = options.action_metric or "energy"
+    name = options.action_metric or str(MetricName.ENERGY)
     space = FunctionSpace(sample)
     metric = result.metrics.get(name)
     if metric is None:
         metric = _metric(name, options, space, likelihood, plain.readout)
     # Fisher–Rao judges the predictions of one readout: another would leave it nothing to judge
     held: dict[str, Any] = {}
-    if name == "fisher-rao":
+    if name == MetricName.FISHER_RAO:
         held = {"readout": plain.readout, "train_readout": False}
     bar.set_postfix_str("training by least action")
     fit = train(
@@ -269,11 +295,11 @@ def _least_action_notes(least: LeastActionNetwork) -> list[str]:
         f"is {least.fit.action_energy:.4g}, the other's {least.plain_energy:.4g}. Its excess is "
         "over the distance of the map it has itself learned."
     ]
-    if least.metric == "fisher-rao":
+    if least.metric == MetricName.FISHER_RAO:
         notes.append(
             f"The {PATH_NAMES[LEAST_ACTION]} keeps the other's readout, which is the metric's."
         )
-    elif "fisher-rao" in least.geodesics:
+    elif MetricName.FISHER_RAO in least.geodesics:
         notes.append(
             "Fisher–Rao reads the states of every path by the trained network's readout, not by "
             f"the one the {PATH_NAMES[LEAST_ACTION]} has learned."
@@ -283,7 +309,7 @@ def _least_action_notes(least: LeastActionNetwork) -> list[str]:
 
 def _notes(result: Comparison, likelihood: Likelihood) -> list[str]:
     notes = ["Lengths compare only within one metric: each metric measures in a unit of its own."]
-    metric = result.metrics.get("fisher-rao")
+    metric = result.metrics.get(MetricName.FISHER_RAO)
     if isinstance(metric, FisherRaoMetric):
         if isinstance(likelihood, Gaussian):
             notes.append(
@@ -308,7 +334,7 @@ def _notes(result: Comparison, likelihood: Likelihood) -> list[str]:
     return notes
 
 
-def _measure(result: Comparison, bar: Any) -> None:
+def _measure(result: Comparison, bar: tqdm) -> None:
     """Length and speed of every path in every metric."""
     for path, curve in result.curves.items():
         result.lengths[path], result.speeds[path] = {}, {}
@@ -323,7 +349,7 @@ def _measure(result: Comparison, bar: Any) -> None:
             result.speeds[path][name] = steps / np.diff(curve.times)
 
 
-def _measure_fisher(result: Comparison, bar: Any) -> None:
+def _measure_fisher(result: Comparison, bar: tqdm) -> None:
     """Fisher information of the trained network, where there is one."""
     if result.network is None or result.fit is None or result.likelihood is None:
         return

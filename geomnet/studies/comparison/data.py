@@ -11,7 +11,7 @@ from ...geometry import datasets
 from ...geometry.sample import Sample
 from ...likelihoods import Categorical, Gaussian, Likelihood
 from ...networks import Readout
-from .options import Options
+from .options import Options, TargetKind
 
 __all__ = ["load", "n_classes_of", "readout_of", "target_kind"]
 
@@ -22,7 +22,7 @@ MANY_CLASSES = 10
 def load(options: Options, given: Sample | None, seed: int) -> tuple[Sample, Sample | None]:
     """Draw the sample and what is held out, its labels as codes 0..C−1."""
     target = None
-    if options.target not in (None, "trained", "swirl"):
+    if options.target not in (None, TargetKind.TRAINED, TargetKind.SWIRL):
         path = Path(str(options.target))
         if path.suffix.lower() != ".npz":
             raise InputError(
@@ -39,38 +39,34 @@ def load(options: Options, given: Sample | None, seed: int) -> tuple[Sample, Sam
         sample, heldout = datasets.load_split(
             options.data, n=options.n, seed=seed, label_column=options.label_column, target=target
         )
-    if sample.labels is not None:
-        together = [sample.labels]
-        if heldout is not None and heldout.labels is not None:
-            together.append(heldout.labels)
-        classes, codes = np.unique(np.concatenate(together), return_inverse=True)
-        few = 0 if classes.dtype.kind == "f" else MANY_CLASSES
-        if len(classes) > max(few, sample.n // 2):
-            raise InputError(
-                f"labels: {len(classes)} different ones for {sample.n} points are no classes; "
-                "leave the label column out, or bin it"
-            )
-        codes = codes.reshape(-1)
-        sample = sample.replace(labels=codes[: sample.n])
-        if heldout is not None:
-            heldout = heldout.replace(labels=codes[sample.n :])
+    return _coded(sample, heldout)
+
+
+def _coded(sample: Sample, heldout: Sample | None) -> tuple[Sample, Sample | None]:
+    """Labels as codes 0..C−1, of both samples alike."""
+    if sample.labels is None:
+        return sample, heldout
+    together = [sample.labels]
+    if heldout is not None and heldout.labels is not None:
+        together.append(heldout.labels)
+    classes, codes = np.unique(np.concatenate(together), return_inverse=True)
+    few = 0 if classes.dtype.kind == "f" else MANY_CLASSES
+    if len(classes) > max(few, sample.n // 2):
+        raise InputError(
+            f"labels: {len(classes)} different ones for {sample.n} points are no classes; "
+            "leave the label column out, or bin it"
+        )
+    codes = codes.reshape(-1)
+    sample = sample.replace(labels=codes[: sample.n])
+    if heldout is not None:
+        heldout = heldout.replace(labels=codes[sample.n :])
     return sample, heldout
 
 
-def target_kind(options: Options, sample: Sample) -> str:
-    """Tell which target is meant: trained, swirl or file."""
-    kind = options.target
-    if kind is None:
-        kind = (
-            "trained"
-            if sample.labels is not None
-            else "file"
-            if sample.target is not None
-            else "swirl"
-        )
-    elif kind not in ("trained", "swirl"):
-        kind = "file"
-    if kind == "trained":
+def target_kind(options: Options, sample: Sample) -> TargetKind:
+    """Tell which target is meant, and see that the sample has it."""
+    kind = _default_kind(sample) if options.target is None else _named_kind(options.target)
+    if kind is TargetKind.TRAINED:
         if sample.labels is None:
             raise InputError(
                 "target: trained needs labels, and the data has none; name a label column, or "
@@ -81,9 +77,22 @@ def target_kind(options: Options, sample: Sample) -> str:
                 "labels: all points have the same one, so there is nothing to train; use "
                 "--target swirl"
             )
-    if kind == "file" and sample.target is None:
+    if kind is TargetKind.FILE and sample.target is None:
         raise InputError("target: the sample has none; give one, or use --target swirl")
     return kind
+
+
+def _default_kind(sample: Sample) -> TargetKind:
+    """What a sample's own labels or target ask for."""
+    if sample.labels is not None:
+        return TargetKind.TRAINED
+    return TargetKind.SWIRL if sample.target is None else TargetKind.FILE
+
+
+def _named_kind(target: str) -> TargetKind:
+    """What was asked for; any other name is that of a file."""
+    known = (TargetKind.TRAINED, TargetKind.SWIRL)
+    return TargetKind(target) if target in known else TargetKind.FILE
 
 
 def n_classes_of(sample: Sample, heldout: Sample | None) -> int:

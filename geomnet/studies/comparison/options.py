@@ -4,14 +4,41 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass
+from enum import StrEnum
 
 from ...errors import InputError
 from ...geometry.kernels import radial_kernel
 from ...utils.validation import check_choice, check_integer, check_positive
 
-__all__ = ["LEAST_ACTION", "METRICS", "NAMES", "NETWORK", "PATH_NAMES", "Options"]
+__all__ = [
+    "LEAST_ACTION",
+    "METRICS",
+    "NAMES",
+    "NETWORK",
+    "PATH_NAMES",
+    "MetricName",
+    "Options",
+    "TargetKind",
+]
 
-METRICS = ("l2", "energy", "fisher-rao")
+
+class MetricName(StrEnum):
+    """The metrics that a comparison knows by name."""
+
+    L2 = "l2"
+    ENERGY = "energy"
+    FISHER_RAO = "fisher-rao"
+
+
+class TargetKind(StrEnum):
+    """Where the map to reach comes from."""
+
+    TRAINED = "trained"
+    SWIRL = "swirl"
+    FILE = "file"
+
+
+METRICS = tuple(str(name) for name in MetricName)
 NETWORK = "network"
 LEAST_ACTION = "least-action"
 NAMES = {"l2": "L2", "energy": "energy", "fisher-rao": "Fisher–Rao"}
@@ -83,7 +110,7 @@ class Options:
                 )
         if self.least_action is not None:
             check_positive("least_action", self.least_action, zero=True)
-            if self.target not in (None, "trained"):
+            if self.target not in (None, TargetKind.TRAINED):
                 raise InputError(
                     f"least_action: needs a network to train, and the target is "
                     f"{self.target!r}; leave one of the two out"

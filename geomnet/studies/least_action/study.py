@@ -25,7 +25,7 @@ from ...networks import Network, Readout
 from ...training import Fit, train
 from ...utils.files import write_npz
 from ...utils.validation import check_array, check_integer
-from ..solving import is_shorter, solve
+from ..geodesics import is_shorter, solve
 
 __all__ = ["LeastActionPath", "least_action_path"]
 
