@@ -18,7 +18,7 @@ from ..networks.layers.factors import AffineMap
 from ..networks.model import FieldModel, Model, ProgramModel
 from ..networks.nodes import Skeleton, skeleton_of
 from ..networks.program import Affine, Combine, FixedMap
-from .relations import cosines
+from .cosines import cosines
 from .scores import Moments
 
 __all__ = [
