@@ -10,7 +10,6 @@ from fisher_cases import close
 import geomnet as gn
 from geomnet.emergent import EmergentGeometry
 from geomnet.emergent.scores import edge_scores, gate_scores
-from geomnet.networks.nodes import skeleton_of
 
 RNG = np.random.default_rng(3)
 POINTS = RNG.normal(size=(9, 4))
@@ -90,7 +89,7 @@ def scores_of(case):
     """Fisher information, skeleton, and the scores of all nodes and edges for every datum."""
     network, theta, readout = centred(case)
     fisher = gn.FisherInformation(network, theta, SAMPLE, SOFTMAX, readout)
-    skeleton = skeleton_of(fisher.model)
+    skeleton = fisher.model.nodes
     gates = gate_scores(skeleton, fisher._data)
     return fisher, skeleton, gates, edge_scores(skeleton, fisher._data, 0)
 

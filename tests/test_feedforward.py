@@ -155,9 +155,9 @@ def test_products_with_the_jacobian(name):
     run, rng = case.network.linearise(case.theta, POINTS), np.random.default_rng(1)
     v = rng.normal(size=(3, len(case.theta)))
     rows = np.array([fisher_oracles.jacobian(case.forward, case.theta, x) for x in POINTS])
-    close(run.jvp(v), np.einsum("icp,kp->ikc", rows, v))
+    close(run.push(v), np.einsum("icp,kp->ikc", rows, v))
     covectors = rng.normal(size=(5, 3, rows.shape[1]))
-    close(run.vjp(covectors), np.einsum("ikc,icp->kp", covectors, rows))
+    close(run.pull(covectors), np.einsum("ikc,icp->kp", covectors, rows))
 
 
 @each_activation
@@ -167,8 +167,8 @@ def test_second_pass_is_the_first(name):
     run, rng = case.network.linearise(case.theta, POINTS), np.random.default_rng(1)
     v, covectors = rng.normal(size=(2, len(case.theta))), rng.normal(size=(5, 2, 4))
     given = covectors.copy()
-    first = run.jvp(v), run.vjp(covectors), run.factors(covectors)[0].rows()
-    second = run.jvp(v), run.vjp(covectors), run.factors(covectors)[0].rows()
+    first = run.push(v), run.pull(covectors), run.factors(covectors)[0].rows()
+    second = run.push(v), run.pull(covectors), run.factors(covectors)[0].rows()
     np.testing.assert_array_equal(covectors, given)
     for a, b in zip(first, second):
         np.testing.assert_array_equal(a, b)

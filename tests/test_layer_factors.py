@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from fisher_cases import CASES, close, each_case
 
+import geomnet as gn
 from geomnet.networks.layers.factors import AffineFactors, AffineMap, ExplicitFactors
-from geomnet.networks.model import model_of
 
 
 def jacobians(case):
@@ -15,7 +15,8 @@ def jacobians(case):
 
 
 def run(case):
-    model, theta = model_of(case.network, case.theta, case.readout)
+    model = gn.model(case.network, case.theta, case.readout)
+    theta = model.theta
     return model.linearise(theta, case.sample.points)
 
 
@@ -43,8 +44,8 @@ def test_products_of_the_linearised_model(case):
     model, rows, scores = run(case), jacobians(case), covectors(case)
     v = np.random.default_rng(3).normal(size=(2, len(case.parameters)))
     close(model.output, [case.forward(case.parameters, x) for x in case.sample.points], 1e-13)
-    close(model.jvp(v), np.einsum("icp,kp->ikc", rows, v))
-    close(model.vjp(scores), np.einsum("ikc,icp->kp", scores, rows))
+    close(model.push(v), np.einsum("icp,kp->ikc", rows, v))
+    close(model.pull(scores), np.einsum("ikc,icp->kp", scores, rows))
 
 
 @each_case
@@ -103,7 +104,8 @@ def test_explicit_rows():
 def test_data_joined(name):
     """Chunks joined are one chunk."""
     case = CASES[name]
-    model, theta = model_of(case.network, case.theta, case.readout)
+    model = gn.model(case.network, case.theta, case.readout)
+    theta = model.theta
     points, scores = case.sample.points, covectors(case)
     cuts = [slice(0, 2), slice(2, 3), slice(3, 5)]
     parts = [model.linearise(theta, points[cut]).factors(scores[cut]) for cut in cuts]
@@ -118,7 +120,7 @@ def test_covectors_at_every_value(name):
     """∂(output)/∂v of every value, by moving the input of the first and the last."""
     case = CASES[name]
     model, scores = run(case), covectors(case)
-    back = model.pull_back_values(scores)
+    back = model.record(scores).backs
     np.testing.assert_array_equal(back[-1], scores)
     step = 1e-6
 

@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 import geomnet as gn
 from geomnet.control.action import Action
 from geomnet.studies import solving as measuring
-from geomnet.training.objectives import Objective
+from geomnet.training.objectives import PathObjective
 
 NETWORK = gn.Network(gn.TanhField(dim=2, width=3), depth=3)
 LIKELIHOOD = gn.Categorical(3)
@@ -73,7 +73,7 @@ METRICS = list(metrics_on(sample_of()))
 def objective_of(metric, weight, *, network=NETWORK, decay=0.3, **options):
     sample = sample_of()
     rng = np.random.default_rng(1)
-    objective = Objective(
+    objective = PathObjective(
         network, LIKELIHOOD, sample, sample.labels, decay,
         action=Action(network, metric), weight=weight, **options,
     )  # fmt: skip

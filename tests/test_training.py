@@ -6,7 +6,7 @@ import pytest
 from cases import INTEGRATORS, LIKELIHOODS
 
 import geomnet as gn
-from geomnet.training.objectives import Objective
+from geomnet.training.objectives import PathObjective
 
 NETWORK = gn.Network(gn.TanhField(dim=2, width=3), depth=3)
 
@@ -33,7 +33,7 @@ def objective_of(likelihood, sample, *, network=NETWORK, decay=0.0, seed=0):
     )
     z = readout(network(theta, sample.points))
     targets = likelihood.check_targets(oracles.draw(likelihood, z, rng), sample.n)
-    objective = Objective(network, likelihood, sample, targets, decay)
+    objective = PathObjective(network, likelihood, sample, targets, decay)
     return objective, objective.pack(theta, readout), (theta, readout, targets)
 
 
@@ -159,7 +159,7 @@ def test_adam_is_the_published_recursion_with_a_cosine_rate():
         NETWORK, sample, likelihood, theta=theta, readout=readout, epochs=epochs,
         batch_size=20, learning_rate=0.03, weight_decay=0.2,
     )  # fmt: skip
-    objective = Objective(NETWORK, likelihood, sample, sample.labels, 0.2)
+    objective = PathObjective(NETWORK, likelihood, sample, sample.labels, 0.2)
     x = objective.pack(theta, readout)
     m, v = np.zeros_like(x), np.zeros_like(x)
     for t in range(1, epochs + 1):

@@ -9,7 +9,7 @@ from autograd.scipy.special import erf
 from cases import LIKELIHOODS
 
 import geomnet as gn
-from geomnet.training.objectives import FeedForwardObjective
+from geomnet.training.objectives import ModelObjective
 
 ACTIVATIONS = {
     "tanh": anp.tanh,
@@ -64,7 +64,7 @@ def test_gradient_is_autograds(activation):
         loss = -anp.sum(sample.weights * log_p[np.arange(sample.n), labels])
         return loss + 0.35 * anp.sum(theta**2)
 
-    objective = FeedForwardObjective(network, gn.Categorical(4), sample, labels, 0.7)
+    objective = ModelObjective(gn.model(network), gn.Categorical(4), sample, labels, 0.7)
     value, gradient = objective(theta)
     assert value == pytest.approx(expected(theta), rel=1e-12)
     np.testing.assert_allclose(gradient, autograd.grad(expected)(theta), rtol=1e-10, atol=1e-12)
@@ -77,7 +77,7 @@ def test_loss_and_gradient_of_every_likelihood(likelihood):
     theta = rng.normal(size=network.n_parameters)
     z = naive(theta, sample.points, network, "tanh")
     targets = likelihood.check_targets(oracles.draw(likelihood, z, rng), sample.n)
-    objective = FeedForwardObjective(network, likelihood, sample, targets, 0.0)
+    objective = ModelObjective(gn.model(network), likelihood, sample, targets, 0.0)
     loss = sum(
         -w * oracles.log_density(likelihood, row, target)
         for w, row, target in zip(sample.weights, z, targets)
@@ -92,7 +92,7 @@ def test_loss_and_gradient_of_every_likelihood(likelihood):
 def test_batches_add_up_to_the_whole(batch_size):
     sample, network = weighted_sample(n=10), network_of(4)
     labels = np.random.default_rng(3).integers(0, 4, size=10)
-    objective = FeedForwardObjective(network, gn.Categorical(4), sample, labels, 0.3)
+    objective = ModelObjective(gn.model(network), gn.Categorical(4), sample, labels, 0.3)
     theta = network.init(seed=1)
     batches = np.array_split(np.random.default_rng(0).permutation(10), 10 // batch_size)
     values, gradients = zip(*(objective(theta, index) for index in batches))
@@ -178,7 +178,7 @@ def test_the_best_of_heldout_is_returned():
     fit = gn.train(
         network, sample, gn.Categorical(3), heldout=contrary, patience=3, learning_rate=0.02
     )
-    objective = FeedForwardObjective(network, gn.Categorical(3), contrary, contrary.labels, 0.0)
+    objective = ModelObjective(gn.model(network), gn.Categorical(3), contrary, contrary.labels, 0.0)
     assert fit.stopped_early
     assert objective.loss(fit.theta) == pytest.approx(fit.heldout_losses.min(), rel=1e-12)
 
