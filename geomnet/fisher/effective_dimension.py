@@ -9,9 +9,9 @@ import numpy as np
 from scipy.special import logsumexp
 
 from ..errors import InputError
+from ..linalg import Estimate
 from ..utils.validation import check_integer, check_positive
 from .information import FisherInformation
-from .spectrum import Estimate
 
 __all__ = ["effective_dimension", "local_effective_dimension"]
 

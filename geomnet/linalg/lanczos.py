@@ -143,7 +143,7 @@ class _RitzSpace:
     def restart(self, k: int) -> np.ndarray:
         """Keep the leading vectors only; return the largest residuals, to go on with."""
         self.keep(max(k, min(self.filled - 8, k + max(8, (self.filled - k) // 3))))
-        return self._residuals
+        return np.asarray(self._residuals)
 
     def keep(self, keep: int) -> None:
         """Keep the leading vectors only."""

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..geometry.sample import Sample
+from ..utils.arrays import Array
 from ..utils.validation import check_array, check_integer
 from .architecture import Architecture, split_rows
 from .layers.activations import activation_named
@@ -91,7 +92,7 @@ class FeedForward(Architecture):
         biases: Sequence[Any] | None = None,
         activation: str | Sequence[str] = "tanh",
         skips: Mapping[int, Any] | None = None,
-    ) -> tuple[FeedForward, np.ndarray]:
+    ) -> tuple[FeedForward, Array]:
         r"""Network and parameters from arrays.
 
         Parameters
@@ -130,7 +131,7 @@ class FeedForward(Architecture):
                 f"biases: expected one for each of {len(matrices)} weights (None for a layer "
                 f"without), got {len(offsets)}"
             )
-        parts: list[np.ndarray] = []
+        parts: list[Array] = []
         for index, (matrix, offset) in enumerate(zip(matrices, offsets)):
             if index and matrix.shape[1] != len(matrices[index - 1]):
                 raise InputError(
@@ -152,7 +153,7 @@ class FeedForward(Architecture):
         return network, np.concatenate(parts)
 
     @classmethod
-    def from_sklearn(cls, model: Any) -> tuple[FeedForward, np.ndarray]:
+    def from_sklearn(cls, model: Any) -> tuple[FeedForward, Array]:
         """Network and parameters of a fitted ``MLPClassifier`` or ``MLPRegressor``.
 
         Outputs are logits (the classifier's softmax or logistic function is the likelihood's) or
@@ -178,7 +179,7 @@ class FeedForward(Architecture):
         return cls.from_arrays(*read_sklearn(model))
 
     @classmethod
-    def from_torch(cls, module: Any, example: Any = None) -> tuple[FeedForward, np.ndarray]:
+    def from_torch(cls, module: Any, example: Any = None) -> tuple[FeedForward, Array]:
         """Network and parameters of a PyTorch module of Linear layers, activations and skips.
 
         ``torch.nn.Sequential``, and modules whose forward adds residuals or calls activations as
@@ -267,7 +268,7 @@ class FeedForward(Architecture):
             self._chain,
         )
 
-    def _chain(self, theta: np.ndarray, points: np.ndarray) -> StateChain:
+    def _chain(self, theta: Array, points: Array) -> StateChain:
         """States before the last layer that are as wide as the last of them, without a break.
 
         The input only where a skip carries it on.
@@ -289,8 +290,8 @@ class FeedForward(Architecture):
         return ""
 
     def split_unit(
-        self, theta: np.ndarray, stream: Stream, unit: int, share: float
-    ) -> tuple[FeedForward, np.ndarray]:
+        self, theta: Array, stream: Stream, unit: int, share: float
+    ) -> tuple[FeedForward, Array]:
         """A unit of a layer split."""
         matrices, biases = zip(
             *(split_rows(theta, place, stream, unit, share) for place in self.maps)
@@ -298,7 +299,7 @@ class FeedForward(Architecture):
         skips = {layer: (source, scale) for layer, source, scale in self.skips}
         return FeedForward.from_arrays(matrices, biases, self.activations, skips)
 
-    def init(self, seed: int | np.random.Generator = 0) -> np.ndarray:
+    def init(self, seed: int | np.random.Generator = 0) -> Array:
         """Draw parameters, (p,): W ~ N(0, g²/in), g² = 2 for ReLU and 1 else, biases zero."""
         rng = np.random.default_rng(seed)
         theta = np.zeros(self.n_parameters)
@@ -308,7 +309,7 @@ class FeedForward(Architecture):
             place.read(theta)[0][:] = gain * rng.normal(size=size) / np.sqrt(place.inputs)
         return theta
 
-    def unpack(self, theta: Any) -> tuple[list[np.ndarray], list[np.ndarray | None]]:
+    def unpack(self, theta: Any) -> tuple[list[Array], list[Array | None]]:
         """Weights (out, in) and biases (out,) or None, as ``from_arrays`` takes them."""
         theta = check_array("theta", theta, shape=self.parameters_shape)
         pairs = [place.read(theta) for place in self.maps]
@@ -320,12 +321,12 @@ class FeedForward(Architecture):
         theta = check_array("theta", theta, shape=self.parameters_shape)
         return self.program.run(theta, check_array("points", points, shape=(None, self.dim)))
 
-    def states(self, theta: Any, points: Any) -> list[np.ndarray]:
+    def states(self, theta: Any, points: Any) -> list[Array]:
         """States after every layer, the input first, each (n, width)."""
         values = self.linearise(theta, points).values
         return [values[0].copy(), *(values[index] for index in self._steps[1][1:])]
 
-    def __call__(self, theta: Any, points: Any) -> np.ndarray:
+    def __call__(self, theta: Any, points: Any) -> Array:
         """Outputs on points or a sample, (n, C)."""
         return self.linearise(theta, points).output
 

@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from ..errors import InputError
+from ..utils.arrays import Array
 from .layers.activations import activation_named
 from .layers.factors import AffineMap, FixedMap
 from .model import Head, Layer, LayerKind, Model, StateChain, readout_map
@@ -43,13 +44,13 @@ class ProgramModel(Model):
         n_outputs: int,
         parameters_shape: tuple[int, ...],
         head: Head | None,
-        chain: Callable[[np.ndarray, np.ndarray], StateChain],
+        chain: Callable[[Array, Array], StateChain],
     ) -> None:
         self.program, self.layers = program, layers
         self.dim, self.n_outputs = dim, n_outputs
         self.parameters_shape, self.head, self._chain = parameters_shape, head, chain
 
-    def linearise(self, theta: np.ndarray, points: np.ndarray) -> LinearisedProgram:
+    def linearise(self, theta: Array, points: Array) -> LinearisedProgram:
         """Run the program."""
         return self.program.run(theta, points)
 
@@ -72,7 +73,7 @@ class ProgramModel(Model):
         found.readout_map = place
         return found
 
-    def chain(self, theta: np.ndarray, points: np.ndarray) -> StateChain:
+    def chain(self, theta: Array, points: Array) -> StateChain:
         """States of one shape that the head reads."""
         stop = None if self.readout_map is None else self.readout_map.start
         return self._chain(theta[:stop], points)

@@ -108,7 +108,8 @@ def numbers(name: str, layer: Any, unit: Any, sizes: tuple[int, ...]) -> np.ndar
         raise InputError(
             f"{name}: has a unit that its layer has not; the layers' sizes are {sizes}"
         )
-    return starts[layer] + unit
+    found: np.ndarray = starts[layer] + unit
+    return found
 
 
 def moved_by(subject: Subject, nodes: np.ndarray) -> Moved:

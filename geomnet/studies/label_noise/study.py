@@ -17,7 +17,7 @@ from ...errors import InputError
 from ...fisher import FisherInformation, effective_dimension
 from ...geometry.sample import Sample
 from ...likelihoods import Categorical
-from ...networks import FeedForward, Network
+from ...networks import Architecture, FeedForward, model
 from ...predictions.layer_paths import layer_predictions
 from ...training import Fit, train
 from ...utils.validation import check_array, check_integer, check_positive
@@ -79,7 +79,7 @@ def noisy_labels(labels: Any, noise: float, seed: int = 0, n_classes: int | None
 
 def label_noise_study(
     sample: Sample | None = None,
-    network: FeedForward | Network | None = None,
+    network: Architecture | None = None,
     noises: Sequence[float] = NOISES,
     seeds: int | Sequence[int] = 5,
     *,
@@ -146,23 +146,21 @@ def label_noise_study(
     n_classes = _check_samples(sample, heldout)
     if network is None:
         network = _residual(sample.dim, n_classes)
-    if not isinstance(network, (FeedForward, Network)):
-        raise InputError(
-            f"network: expected a gn.FeedForward or gn.Network, got {type(network).__name__}"
-        )
-    if isinstance(network, FeedForward):
-        if network.n_outputs < n_classes:
+    architecture = model(network)
+    if architecture.head is not None:  # else it is read out by as many outputs as classes
+        assert architecture.n_outputs is not None
+        if architecture.n_outputs < n_classes:
             raise InputError(
-                f"network: has {network.n_outputs} outputs, the labels {n_classes} classes"
+                f"network: has {architecture.n_outputs} outputs, the labels {n_classes} classes"
             )
-        n_classes = network.n_outputs
+        n_classes = architecture.n_outputs
     for name in ("targets", "seed"):
         if name in training:
             raise InputError(f"{name}: set by the noises and seeds; leave it out")
     grid, numbers = _grid(noises), _seeds(seeds)
-    size = network.n_parameters
-    if isinstance(network, Network):
-        size += n_classes * (network.dim + 1)
+    size = architecture.n_parameters
+    if architecture.head is None:
+        size += n_classes * (sample.dim + 1)
     bound = min(size, sample.n * (n_classes - 1))
     if n_eigenvalues is None:
         n_eigenvalues = min(N_EIGENVALUES, max(1, bound // 4))
