@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -131,22 +132,12 @@ class FeedForward(Architecture):
                 f"biases: expected one for each of {len(matrices)} weights (None for a layer "
                 f"without), got {len(offsets)}"
             )
+        _check_chain(matrices)
         parts: list[Array] = []
         for index, (matrix, offset) in enumerate(zip(matrices, offsets)):
-            if index and matrix.shape[1] != len(matrices[index - 1]):
-                raise InputError(
-                    f"weights[{index}]: takes {matrix.shape[1]} inputs, but weights[{index - 1}] "
-                    f"gives {len(matrices[index - 1])}; shapes are (out, in)"
-                )
             parts.append(matrix.reshape(-1))
             if offset is not None:
-                if np.shape(offset) == matrix.shape[1:] != matrix.shape[:1]:
-                    raise InputError(
-                        f"weights[{index}]: has shape {matrix.shape} beside a bias of "
-                        f"{len(offset)}; shapes are (out, in), so transpose matrices of (in, out), "
-                        "as scikit-learn and Keras store them"
-                    )
-                parts.append(check_array(f"biases[{index}]", offset, shape=(len(matrix),)))
+                parts.append(_bias(index, matrix, offset))
         widths = (matrices[0].shape[1], *(len(m) for m in matrices))
         has_bias = tuple(offset is not None for offset in offsets)
         network = cls(widths, activation, has_bias, skips or ())
@@ -338,31 +329,55 @@ class FeedForward(Architecture):
         return f"FeedForward({widths}, {'/'.join(hidden)}{skips})"
 
 
+def _check_chain(matrices: Sequence[Array]) -> None:
+    """Raise where a matrix does not take what the one before gives."""
+    for index, (before, matrix) in enumerate(pairwise(matrices), start=1):
+        if matrix.shape[1] != len(before):
+            raise InputError(
+                f"weights[{index}]: takes {matrix.shape[1]} inputs, but weights[{index - 1}] "
+                f"gives {len(before)}; shapes are (out, in)"
+            )
+
+
+def _bias(index: int, matrix: Array, offset: Any) -> Array:
+    """A bias of as many numbers as the matrix has rows."""
+    if np.shape(offset) == matrix.shape[1:] != matrix.shape[:1]:
+        raise InputError(
+            f"weights[{index}]: has shape {matrix.shape} beside a bias of "
+            f"{len(offset)}; shapes are (out, in), so transpose matrices of (in, out), "
+            "as scikit-learn and Keras store them"
+        )
+    return check_array(f"biases[{index}]", offset, shape=(len(matrix),))
+
+
 def _skips(skips: Any, widths: tuple[int, ...]) -> tuple[tuple[int, int, float], ...]:
     """Skips as (layer, source, scale), in order, or what is wrong with them."""
     if not isinstance(skips, (Mapping, Sequence)):
         raise InputError(f"skips: expected a dict {{layer: scale}}, got {skips!r}")
     if isinstance(skips, Mapping):
         skips = [(k, *(s if isinstance(s, tuple) else (k, s))) for k, s in skips.items()]
-    found = []
-    for skip in skips:
-        if not isinstance(skip, Sequence) or len(skip) != 3:
-            raise InputError(f"skips: expected {{layer: scale}} or (source, scale), got {skip!r}")
-        layer, source, scale = skip
-        layer = check_integer("skips", layer, least=0)
-        source = check_integer("skips", source, least=0)
-        if layer > len(widths) - 2 or source > layer:
-            raise InputError(
-                f"skips: layer {layer} cannot add state {source}; layers are 0 to "
-                f"{len(widths) - 2}, and a layer adds a state before it"
-            )
-        if widths[layer + 1] != widths[source]:
-            raise InputError(
-                f"skips: layer {layer} gives {widths[layer + 1]} units, but state {source} has "
-                f"{widths[source]}; a residual needs as many"
-            )
-        found.append((layer, source, float(check_array("skips", scale, shape=()))))
+    found = [_skip(skip, widths) for skip in skips]
     layers = [layer for layer, _, _ in found]
     if len(set(layers)) < len(layers):
         raise InputError(f"skips: a layer adds one state only, got {found}")
     return tuple(sorted(found))
+
+
+def _skip(skip: Any, widths: tuple[int, ...]) -> tuple[int, int, float]:
+    """One skip as (layer, source, scale), or what is wrong with it."""
+    if not isinstance(skip, Sequence) or len(skip) != 3:
+        raise InputError(f"skips: expected {{layer: scale}} or (source, scale), got {skip!r}")
+    layer, source, scale = skip
+    layer = check_integer("skips", layer, least=0)
+    source = check_integer("skips", source, least=0)
+    if layer > len(widths) - 2 or source > layer:
+        raise InputError(
+            f"skips: layer {layer} cannot add state {source}; layers are 0 to "
+            f"{len(widths) - 2}, and a layer adds a state before it"
+        )
+    if widths[layer + 1] != widths[source]:
+        raise InputError(
+            f"skips: layer {layer} gives {widths[layer + 1]} units, but state {source} has "
+            f"{widths[source]}; a residual needs as many"
+        )
+    return layer, source, float(check_array("skips", scale, shape=()))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 
 import numpy as np
@@ -240,18 +240,22 @@ def _stream(
     into = {_key(step.map): step.map for value, step in affine if value in values}
     out = {_key(step.map): step.map for _, step in affine if step.source in values}
     numbers = [number for number, part in enumerate(layers) if part.value in values]
-    maps = [*into.values(), *out.values()]
-    end = End.INPUT if 0 in values else End.OUTPUT if len(steps) in values else End.NONE
+    learned_into, learned_out = _learned(into.values()), _learned(out.values())
     return Stream(
         tuple(numbers),
         layers[numbers[0]].size,
-        tuple(place for place in into.values() if isinstance(place, AffineMap)),
-        tuple(place for place in out.values() if isinstance(place, AffineMap)),
+        learned_into,
+        learned_out,
         frozenset(step.activation.name for value, step in affine if value in values),
-        any(value in values for value in sums),
-        any(isinstance(place, FixedMap) for place in maps),
-        end,
+        not values.isdisjoint(sums),
+        len(learned_into) + len(learned_out) < len(into) + len(out),
+        End.INPUT if 0 in values else End.OUTPUT if len(steps) in values else End.NONE,
     )
+
+
+def _learned(places: Iterable[AffineMap | FixedMap]) -> tuple[AffineMap, ...]:
+    """Those maps that are part of θ."""
+    return tuple(place for place in places if isinstance(place, AffineMap))
 
 
 def _key(place: AffineMap | FixedMap) -> int:

@@ -85,9 +85,9 @@ class Moved:
         """
         old = numbers("before", before.layer, before.unit, self.sizes_before)
         new = numbers("after", after.layer, after.unit, self.sizes)
-        return self._match(old, new)
+        return self.match_numbers(old, new)
 
-    def _match(self, old: np.ndarray, new: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def match_numbers(self, old: np.ndarray, new: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The same for nodes by number."""
         order = np.argsort(new, kind="stable")
         was, first = np.unique(self.nodes[new[order]], return_index=True)
