@@ -65,11 +65,11 @@ def measure(nodes: int) -> dict[str, Any]:
     found: dict[str, Any] = {"geometry": seconds(geometry)}
     one = made[0]
     found |= {
-        "distances": seconds(one.distance_matrix),
+        "distances": seconds(lambda: gn.emergent.distance_matrix(one)),
         "average": seconds(lambda: gn.ollivier(one, "average")),
         "forman": seconds(lambda: gn.forman(one)),
-        "capacity": seconds(lambda: one.capacity),
-        "influence": seconds(lambda: one.influence("capacity")),
+        "capacity": seconds(lambda: gn.emergent.capacity(one)),
+        "influence": seconds(lambda: gn.emergent.influence(one, "capacity")),
     }
     peak = peak_megabytes(resource.getrusage(resource.RUSAGE_SELF))
     return {"nodes": one.n_nodes, "edges": len(one.edges), "peak MB": peak, "seconds": found}

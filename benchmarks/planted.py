@@ -53,7 +53,9 @@ def recovery(geometry: Any, relation: Any, distances: Any) -> float:
     import numpy as np
     from scipy.stats import spearmanr
 
-    between, found = geometry.distance_matrix(relation), []
+    import geomnet as gn
+
+    between, found = gn.emergent.distance_matrix(geometry, relation), []
     for layer in range(1, LAYERS):
         nodes = geometry.in_layer(layer)
         pairs = np.triu_indices(len(nodes), 1)

@@ -85,6 +85,12 @@ def centred(case):
     return network, found, None
 
 
+def measured(geometry, name):
+    """An array of a geometry by its name, or what the function of that name makes of it."""
+    own = getattr(geometry, name, None)
+    return getattr(gn.emergent, name)(geometry) if own is None else own
+
+
 def scores_of(case):
     """Fisher information, skeleton, and the scores of all nodes and edges for every datum."""
     network, theta, readout = centred(case)
@@ -100,7 +106,7 @@ def dense(array):
 
 def same(one, two, tolerance=1e-12, names=ARRAYS):
     for name in names:
-        close(dense(getattr(one, name)), dense(getattr(two, name)), tolerance)
+        close(dense(measured(one, name)), dense(measured(two, name)), tolerance)
 
 
 def naive(network, theta, skips):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -18,8 +17,8 @@ KIND = {"weight": "edge", "node_weight": "node"}
 def read_attribute(
     argument: str,
     name: str | None,
-    found: list[Any],
-    places: Callable[[], Sequence[Any]],
+    found: list[object],
+    places: Callable[[], Sequence[object]],
     *,
     default: str | None = None,
 ) -> np.ndarray | None:
@@ -38,28 +37,25 @@ def read_attribute(
     default : str, optional
         A name that all may lack.
     """
+    if not found:
+        return None
     kind = KIND[argument]
     missing = [i for i, value in enumerate(found) if value is None]
-    if len(missing) == len(found):
-        if name is None or name == default or not found:
+    if 0 < len(missing) < len(found):
+        raise InputError(
+            f"{argument}: {len(missing)} of {len(found)} {kind}s have no attribute {name!r}, first "
+            f"{places()[missing[0]]!r}; set it on all of them or on none"
+        )
+    if missing:
+        if name in (None, default):
             return None
         raise InputError(
             f"{argument}: no {kind} has an attribute {name!r}; name the one they have, or take "
             f"{NONE[argument]}"
         )
-    if missing:
-        raise InputError(
-            f"{argument}: {len(missing)} of {len(found)} {kind}s have no attribute {name!r}, first "
-            f"{places()[missing[0]]!r}; set it on all of them or on none"
-        )
-    try:
-        array = np.asarray(found)
-    except ValueError:  # sequences of several lengths among them
-        array = np.empty(0, dtype=object)
-    if array.shape == (len(found),) and array.dtype.kind in "fiub":
-        array = array.astype(np.float64, copy=False)
-        if np.isfinite(array).all():
-            return array
+    array = _as_numbers(found)
+    if array is not None:
+        return array
     bad = [i for i, value in enumerate(found) if not _is_number(value)]
     raise InputError(
         f"{argument}: {len(bad)} of {len(found)} {kind}s have no finite number for {name!r}, first "
@@ -67,13 +63,25 @@ def read_attribute(
     )
 
 
-def _is_number(value: Any) -> bool:
+def _as_numbers(found: list[object]) -> np.ndarray | None:
+    """Finite floats, or None where some are none."""
+    try:
+        array = np.asarray(found)
+    except ValueError:  # sequences of several lengths among them
+        return None
+    if array.shape != (len(found),) or array.dtype.kind not in "fiub":
+        return None
+    array = array.astype(np.float64, copy=False)
+    return array if np.isfinite(array).all() else None
+
+
+def _is_number(value: object) -> bool:
     array = np.asarray(value)
     return array.shape == () and array.dtype.kind in "fiub" and bool(np.isfinite(array))
 
 
 def not_positive(
-    argument: str, values: np.ndarray, places: Sequence[Any], advice: str = ""
+    argument: str, values: np.ndarray, places: Sequence[object], advice: str = ""
 ) -> InputError:
     """The error that says which edges or nodes have weights that are not above zero."""
     bad = np.flatnonzero(values <= 0)

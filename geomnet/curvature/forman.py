@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from ..errors import InputError
 from ..utils.validation import check_choice
-from .weighted_graph import WeightedGraph, as_weighted_graph, keep_curvature
+from .result import Curvature, curvature_name
+from .weighted_graph import GraphLike, WeightedGraph, as_weighted_graph
 
 __all__ = ["forman"]
 
@@ -18,12 +18,12 @@ DENSE = 0.02
 
 
 def forman(
-    graph: Any,
+    graph: GraphLike,
     method: str = "1d",
     *,
     weight: str | None = "weight",
     node_weight: str | None = None,
-) -> Any:
+) -> Curvature:
     r"""Forman–Ricci curvature of every edge.
 
     With weights :math:`w_e` of edges and :math:`w_v` of nodes, the edge e between u and v has
@@ -51,10 +51,9 @@ def forman(
 
     Returns
     -------
-    dict or ndarray
-        Curvature by edge; for a `WeightedGraph` or a geometry an array in the order of its edges.
-        Empty for a graph without edges. A geometry keeps it as `curvatures["forman"]` or
-        `["forman_augmented"]`, with "_conductance" after it where that is the weight.
+    Curvature
+        By edge; called "forman" or "forman_augmented", with "_conductance" after it where that is
+        the weight. Empty for a graph without edges.
 
     Raises
     ------
@@ -70,18 +69,18 @@ def forman(
     --------
     >>> import networkx as nx
     >>> from geomnet.curvature import forman
-    >>> forman(nx.star_graph(3))
+    >>> forman(nx.star_graph(3)).as_dict()
     {(0, 1): 0.0, (0, 2): 0.0, (0, 3): 0.0}
-    >>> forman(nx.complete_graph(3), "augmented")
+    >>> forman(nx.complete_graph(3), "augmented").as_dict()
     {(0, 1): 3.0, (0, 2): 3.0, (1, 2): 3.0}
     """
     check_choice("method", method, ("1d", "augmented"))
-    arrays, as_array = as_weighted_graph(graph, weight, node_weight)
+    arrays, weight = as_weighted_graph(graph, weight, node_weight)
     if arrays.directed:
         _check_one_way(arrays)
-    curvature = _curvature(arrays, method == "augmented")
-    keep_curvature(graph, "forman" if method == "1d" else "forman_augmented", curvature, weight)
-    return curvature if as_array else dict(zip(arrays.edge_names, curvature.tolist()))
+    array = _curvature(arrays, method == "augmented")
+    name = curvature_name("forman" if method == "1d" else "forman_augmented", weight)
+    return Curvature(array, arrays.edges, arrays.nodes, name, weight)
 
 
 def _check_one_way(graph: WeightedGraph) -> None:
@@ -94,13 +93,13 @@ def _check_one_way(graph: WeightedGraph) -> None:
         )
 
 
-def _curvature(graph: WeightedGraph, augmented: bool) -> np.ndarray:
+def _curvature(graph: WeightedGraph, augmented: bool) -> NDArray[np.float64]:
     tail, head = graph.edges.T
     length, mass = graph.weights, graph.node_weights
     share = 1 / np.sqrt(length)
     total = np.bincount(tail, share, graph.n_nodes) + np.bincount(head, share, graph.n_nodes)
     at_tail, at_head = total[tail] - share, total[head] - share
-    faces: Any = 0.0
+    faces: NDArray[np.float64] | float = 0.0
     if augmented:
         faces, of_tail, of_head = _triangles(graph, share)
         at_tail, at_head = at_tail - of_tail, at_head - of_head
@@ -108,7 +107,9 @@ def _curvature(graph: WeightedGraph, augmented: bool) -> np.ndarray:
     return length**2 * faces + ends - (mass[tail] * at_tail + mass[head] * at_head) / share
 
 
-def _triangles(graph: WeightedGraph, share: np.ndarray) -> tuple[Any, Any, Any]:
+def _triangles(
+    graph: WeightedGraph, share: NDArray[np.float64]
+) -> tuple[NDArray[np.float64] | float, NDArray[np.float64] | float, NDArray[np.float64] | float]:
     """Triangles on every edge, and the sum of `share` over their edges at its tail and its head."""
     tail, head = graph.edges.T
     n = graph.n_nodes

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import csr_array, diags_array
 
 from ..errors import InputError
 from ..utils.validation import check_choice, check_integer, check_positive
 from .optimal_transport import transport_costs
-from .weighted_graph import WeightedGraph, as_weighted_graph, keep_curvature
+from .result import Curvature, curvature_name
+from .weighted_graph import GraphLike, WeightedGraph, as_weighted_graph
 
 __all__ = ["ollivier"]
 
@@ -22,7 +23,7 @@ DENSE = 0.05
 
 
 def ollivier(
-    graph: Any,
+    graph: GraphLike,
     mode: str = "exact",
     alpha: float = 0.5,
     weight: str | None = "weight",
@@ -30,7 +31,7 @@ def ollivier(
     *,
     base: float = math.e,
     exp_power: float = 2.0,
-) -> Any:
+) -> Curvature:
     r"""Ollivier–Ricci curvature of every edge.
 
     A node u keeps the share α of its mass and gives the rest to its neighbours v in proportion to
@@ -56,8 +57,8 @@ def ollivier(
     graph : networkx.Graph, networkx.DiGraph, WeightedGraph or EmergentGeometry
         Where directed, the tail's mass goes to the nodes before it, the head's to those after it,
         and lengths are those of directed paths. Of an emergent geometry the edges have no
-        direction: `nx.Graph(geometry.to_networkx())` with `weight="length"` has the same curvature,
-        the directed graph itself another.
+        direction: `nx.Graph(gn.emergent.to_networkx(geometry))` with `weight="length"` has the same
+        curvature, the directed graph itself another.
     mode : {"exact", "average", "bound", "upper"}
     alpha : float, default 0.5
         Share of the mass that stays, in [0, 1].
@@ -72,12 +73,11 @@ def ollivier(
 
     Returns
     -------
-    dict or ndarray
-        Curvature by edge, as `networkx.set_edge_attributes` takes it; for a `WeightedGraph` or a
-        geometry an array in the order of its edges. Empty for a graph without edges. A geometry
-        keeps it in `curvatures` by a name that says what it is: "ollivier", "ollivier_average",
-        "ollivier_bound" or "ollivier_upper", with "_conductance" after it where that is the weight.
-        With another α, base or exponent it is not kept.
+    Curvature
+        By edge; empty for a graph without edges. Its name says what it is: "ollivier",
+        "ollivier_average", "ollivier_bound" or "ollivier_upper", then α, base and exponent where
+        they are not the usual ones, as in "ollivier_alpha=0.9", and "_conductance" where that is
+        the weight.
 
     Raises
     ------
@@ -118,29 +118,45 @@ def ollivier(
     exp_power = check_positive("exp_power", exp_power, zero=True)
     if n_jobs != -1:
         n_jobs = check_integer("n_jobs", n_jobs, least=1)
-    arrays, as_array = as_weighted_graph(graph, weight)
-    curvature = np.empty(0)
+    arrays, weight = as_weighted_graph(graph, weight)
+    array = np.empty(0)
     if len(arrays.edges):
         if mode == "average":
             cost = _paired_cost(arrays, alpha, *_neighbours(arrays, 0.0, 0.0))
         else:
             before, after = _neighbours(arrays, math.log(base), exp_power)
-            if mode == "bound":
-                cost = _paired_cost(arrays, alpha, before, after)
-            else:
-                stay = alpha * diags_array(np.ones(arrays.n_nodes))
-                before = csr_array((1 - alpha) * before + stay)
-                after = csr_array((1 - alpha) * after + stay) if arrays.directed else before
-                if mode == "exact":
-                    cost = transport_costs(arrays.distances, before, after, arrays.edges, n_jobs)
-                else:
-                    cost = _least_cost(arrays, before, after)
-        curvature = 1 - cost / arrays.distances[tuple(arrays.edges.T)]
-    usual = mode == "average" or (base, exp_power) == (math.e, 2.0)
-    if alpha == 0.5 and usual:
-        name = "ollivier" if mode == "exact" else f"ollivier_{mode}"
-        keep_curvature(graph, name, curvature, weight)
-    return curvature if as_array else dict(zip(arrays.edge_names, curvature.tolist()))
+            cost = _cost(arrays, mode, alpha, before, after, n_jobs)
+        array = 1 - cost / arrays.distances[tuple(arrays.edges.T)]
+    name = curvature_name(_kind(mode, alpha, base, exp_power), weight)
+    return Curvature(array, arrays.edges, arrays.nodes, name, weight)
+
+
+def _kind(mode: str, alpha: float, base: float, exp_power: float) -> str:
+    """What a curvature is called: its mode, and what is not usual about its distributions."""
+    chosen = {"alpha": (alpha, 0.5)}
+    if mode != "average":  # which has neither base nor exponent
+        chosen |= {"base": (base, math.e), "exp_power": (exp_power, 2.0)}
+    own = [f"{key}={value:g}" for key, (value, usual) in chosen.items() if value != usual]
+    return "_".join(["ollivier", *([mode] if mode != "exact" else []), *own])
+
+
+def _cost(
+    graph: WeightedGraph,
+    mode: str,
+    alpha: float,
+    before: csr_array,
+    after: csr_array,
+    n_jobs: int,
+) -> NDArray[np.float64]:
+    """Cost of transport along every edge, or a bound of it, from the shares of neighbours."""
+    if mode == "bound":
+        return _paired_cost(graph, alpha, before, after)
+    stay = alpha * diags_array(np.ones(graph.n_nodes))
+    before = csr_array((1 - alpha) * before + stay)
+    after = csr_array((1 - alpha) * after + stay) if graph.directed else before
+    if mode == "exact":
+        return transport_costs(graph.distances, before, after, graph.edges, n_jobs)
+    return _least_cost(graph, before, after)
 
 
 def _neighbours(
@@ -168,7 +184,7 @@ def _shares(lengths: csr_array, log_base: float, exp_power: float) -> csr_array:
     return shares
 
 
-def _dense_where_full(matrix: csr_array) -> Any:
+def _dense_where_full(matrix: csr_array) -> csr_array | NDArray[np.float64]:
     return matrix.toarray() if matrix.nnz > DENSE * np.prod(matrix.shape) else matrix
 
 

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..utils.validation import check_choice
 from .effective_conductance import effective_conductances
-from .weighted_graph import (
-    WeightedGraph,
-    as_weighted_graph,
-    is_geometry,
-    keep_curvature,
-)
+from .result import Curvature, EdgeValues, NodeValues
+from .weighted_graph import GraphLike, Weighted, WeightedGraph, as_weighted_graph
 
 __all__ = ["ResistanceCurvature", "resistance_curvature"]
 
@@ -30,22 +25,22 @@ class ResistanceCurvature:
 
     Attributes
     ----------
-    nodes : dict or ndarray
+    nodes : NodeValues
         :math:`p_i = 1 - \tfrac12\sum_jc_{ij}R_{ij}`; they sum to the number of connected
         components.
-    edges : dict or ndarray
+    edges : Curvature
         :math:`\kappa_{ij} = 2(p_i + p_j)/R_{ij}`.
-    resistances : dict or ndarray
+    resistances : EdgeValues
         :math:`R_{ij}` of every edge.
     """
 
-    nodes: Any
-    edges: Any
-    resistances: Any
+    nodes: NodeValues
+    edges: Curvature
+    resistances: EdgeValues
 
 
 def resistance_curvature(
-    graph: Any, *, weight: str | None = "weight", kind: str | None = None
+    graph: GraphLike, *, weight: str | None = "weight", kind: str | None = None
 ) -> ResistanceCurvature:
     r"""Resistance curvature of every node and every edge.
 
@@ -70,9 +65,8 @@ def resistance_curvature(
     Returns
     -------
     ResistanceCurvature
-        Dicts by node and by edge; arrays for a `WeightedGraph` or a geometry, which keeps the
-        curvature of its edges as `curvatures["resistance"]`, by lengths as
-        `curvatures["resistance_length"]`. An isolated node has curvature 1.
+        The curvature of the edges is called "resistance", of lengths that were asked for
+        "resistance_length". An isolated node has curvature 1.
 
     Raises
     ------
@@ -104,9 +98,9 @@ def resistance_curvature(
     """
     if kind is not None:
         check_choice("kind", kind, ("length", "conductance"))
-    if is_geometry(graph):
+    if isinstance(graph, Weighted):
         weight, kind = _of_geometry(weight, kind)
-    arrays, as_array = as_weighted_graph(graph, weight)
+    arrays, weight = as_weighted_graph(graph, weight)
     weights = arrays.weights
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         # of lengths as parts of the longest one over them is no overflow
@@ -114,17 +108,14 @@ def resistance_curvature(
         relative = relative_resistances(arrays, conductance)
     _check_foster(arrays, relative)
     resistance = relative / weights if kind == "conductance" else relative * weights
-    nodes = 1 - 0.5 * np.bincount(
-        arrays.edges.ravel(), np.repeat(relative, 2), minlength=arrays.n_nodes
-    )
+    used = np.bincount(arrays.edges.ravel(), np.repeat(relative, 2), minlength=arrays.n_nodes)
+    nodes = np.asarray(1 - 0.5 * used, dtype=np.float64)
     edges = 2 * nodes[arrays.edges].sum(axis=1) / resistance
-    if as_array:
-        keep_curvature(graph, "resistance_length" if kind == "length" else "resistance", edges)
-        return ResistanceCurvature(nodes, edges, resistance)
-    names = arrays.edge_names
-    at_nodes: dict[Hashable, float] = dict(zip(arrays.nodes, nodes.tolist()))
+    name = "resistance_length" if kind == "length" else "resistance"
     return ResistanceCurvature(
-        at_nodes, dict(zip(names, edges.tolist())), dict(zip(names, resistance.tolist()))
+        NodeValues(nodes, arrays.nodes),
+        Curvature(edges, arrays.edges, arrays.nodes, name, weight),
+        EdgeValues(resistance, arrays.edges, arrays.nodes),
     )
 
 
@@ -139,7 +130,9 @@ def _of_geometry(weight: str | None, kind: str | None) -> tuple[str | None, str 
     return weight, weight
 
 
-def relative_resistances(graph: WeightedGraph, conductances: np.ndarray) -> np.ndarray:
+def relative_resistances(
+    graph: WeightedGraph, conductances: NDArray[np.float64]
+) -> NDArray[np.float64]:
     """Effective resistance of every edge times its conductance, at most 1, shape (m,)."""
     relative = np.empty(len(graph.edges))
     place = np.empty(graph.n_nodes, dtype=np.intp)

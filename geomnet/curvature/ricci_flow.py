@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import ConvergenceError
 from ..utils.validation import check_integer, check_positive
 from .ollivier import ollivier
-from .weighted_graph import WeightedGraph, as_weighted_graph
+from .result import Curvature, EdgeValues
+from .weighted_graph import GraphLike, WeightedGraph, as_weighted_graph
 
 __all__ = ["RicciFlow", "ricci_flow"]
 
@@ -24,9 +25,8 @@ class RicciFlow:
 
     Attributes
     ----------
-    lengths : dict or ndarray
-        Of the edges.
-    curvature : dict or ndarray
+    lengths : EdgeValues
+    curvature : Curvature
         Ollivier–Ricci curvature with these lengths.
     spreads : ndarray, shape (iterations + 1,)
         Largest curvature less the smallest, at the start and after each iteration.
@@ -34,14 +34,14 @@ class RicciFlow:
         Whether the last spread is below the tolerance.
     """
 
-    lengths: Any
-    curvature: Any
-    spreads: np.ndarray
+    lengths: EdgeValues
+    curvature: Curvature
+    spreads: NDArray[np.float64]
     converged: bool
 
 
 def ricci_flow(
-    graph: Any,
+    graph: GraphLike,
     iterations: int = 20,
     step: float = 1.0,
     *,
@@ -62,7 +62,7 @@ def ricci_flow(
     Parameters
     ----------
     graph : networkx.Graph, networkx.DiGraph, WeightedGraph or EmergentGeometry
-        It is not changed, and nothing is entered in it.
+        It is not changed.
     iterations : int, default 20
     step : float, default 1
         η.
@@ -74,7 +74,6 @@ def ricci_flow(
     Returns
     -------
     RicciFlow
-        Dicts by edge; arrays for a `WeightedGraph` or a geometry.
 
     Raises
     ------
@@ -105,31 +104,25 @@ def ricci_flow(
     iterations = check_integer("iterations", iterations, least=0)
     step = check_positive("step", step)
     tolerance = check_positive("tolerance", tolerance, zero=True)
-    arrays, as_array = as_weighted_graph(graph, weight)
-    options: dict[str, Any] = {
-        "mode": mode,
-        "alpha": alpha,
-        "n_jobs": n_jobs,
-        "base": base,
-        "exp_power": exp_power,
-    }
+    arrays, _ = as_weighted_graph(graph, weight)
+
+    def curved(arrays: WeightedGraph) -> Curvature:
+        return ollivier(
+            arrays, mode=mode, alpha=alpha, n_jobs=n_jobs, base=base, exp_power=exp_power
+        )
+
     component = arrays.components[arrays.edges[:, 0]]
-    curvature = ollivier(arrays, **options)
+    curvature = curved(arrays)
     spreads = [_spread(curvature)]
 
     def reached() -> RicciFlow:
-        lengths: Any = arrays.weights
-        at_edges: Any = curvature
-        if not as_array:
-            names = arrays.edge_names
-            lengths = dict(zip(names, lengths.tolist()))
-            at_edges = dict(zip(names, at_edges.tolist()))
-        return RicciFlow(lengths, at_edges, np.array(spreads), spreads[-1] < tolerance)
+        lengths = EdgeValues(arrays.weights, arrays.edges, arrays.nodes)
+        return RicciFlow(lengths, curvature, np.array(spreads), spreads[-1] < tolerance)
 
     for done in range(iterations):
         try:
-            moved = _moved(arrays, step * curvature, component)
-            curvature = ollivier(moved, **options)
+            moved = _moved(arrays, step * curvature.array, component)
+            curvature = curved(moved)
         except ConvergenceError as error:
             raise ConvergenceError(
                 f"{error}; this was iteration {done + 1} of {iterations}, and the error's result "
@@ -143,8 +136,8 @@ def ricci_flow(
     return reached()
 
 
-def _spread(curvature: np.ndarray) -> float:
-    return float(np.ptp(curvature)) if curvature.size else 0.0
+def _spread(curvature: Curvature) -> float:
+    return float(np.ptp(curvature.array)) if len(curvature) else 0.0
 
 
 def _moved(graph: WeightedGraph, shrink: np.ndarray, component: np.ndarray) -> WeightedGraph:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from functools import cached_property
-from itertools import chain, compress, repeat
-from typing import Any
+from itertools import chain, compress
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import networkx as nx
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
@@ -17,15 +18,14 @@ from ..utils.validation import check_array, check_choice
 from .attributes import not_positive, read_attribute
 from .distances import shortest_path_lengths
 
-__all__ = ["WeightedGraph", "as_weighted_graph", "is_geometry", "keep_curvature"]
+__all__ = ["GraphLike", "Weighted", "WeightedGraph", "as_weighted_graph", "edge_names"]
 
 
 class WeightedGraph:
     """Edges with positive weights, as arrays.
 
-    Every curvature takes one in place of a networkx graph and then answers with an array, in the
-    order of `edges`. It keeps the shortest path lengths it was asked for, so that several
-    curvatures of one graph share them. Do not change its arrays.
+    Every curvature takes one in place of a networkx graph. It keeps the shortest path lengths it
+    was asked for, so that several curvatures of one graph share them. Do not change its arrays.
 
     Parameters
     ----------
@@ -60,21 +60,21 @@ class WeightedGraph:
     >>> path = WeightedGraph(3, [(0, 1), (1, 2)])
     >>> path
     WeightedGraph(nodes=3, edges=2)
-    >>> forman(path)
+    >>> forman(path).array
     array([1., 1.])
     """
 
     def __init__(
         self,
         n_nodes: int,
-        edges: Any,
-        weights: Any = None,
+        edges: ArrayLike,
+        weights: ArrayLike | None = None,
         *,
         directed: bool = False,
-        node_weights: Any = None,
-        nodes: Any = None,
+        node_weights: ArrayLike | None = None,
+        nodes: Iterable[Hashable] | None = None,
     ) -> None:
-        self.nodes = list(range(n_nodes)) if nodes is None else list(nodes)
+        self.nodes: list[Hashable] = list(range(n_nodes) if nodes is None else nodes)
         if len(self.nodes) != n_nodes:
             raise InputError(f"nodes: expected {n_nodes} names, got {len(self.nodes)}")
         self.edges = _check_edges(edges, n_nodes)
@@ -125,53 +125,39 @@ class WeightedGraph:
                 f"graph: a {type(graph).__name__} may have parallel edges, which have no one "
                 f"length; take {simple}, which keeps one of each"
             )
-        nodes, near = list(graph), [at for _, at in graph.adjacency()]
-        heads: list[Hashable] = list(chain.from_iterable(near))
-        datas: Iterable[Any] = chain.from_iterable(at.values() for at in near)
-        place = dict(zip(nodes, range(len(nodes))))
-        head = np.fromiter(map(place.__getitem__, heads), dtype=np.intp, count=len(heads))
-        tail = np.repeat(np.arange(len(nodes)), [len(at) for at in near])
-        if not graph.is_directed():
-            # every edge is at both its ends: as networkx, take it where it is met first
-            first = head >= tail
-            chosen = first.tolist()
-            head, tail = head[first], tail[first]
-            heads, datas = list(compress(heads, chosen)), compress(datas, chosen)
-        found = [data.get(weight) for data in datas] if weight else [None] * len(heads)
-        leaving = np.bincount(tail, minlength=len(nodes)).tolist()
-        names = list(zip(chain.from_iterable(map(repeat, nodes, leaving)), heads))
-        sizes = None
-        if node_weight:
-            masses = [graph.nodes[v].get(node_weight) for v in nodes]
-            sizes = read_attribute("node_weight", node_weight, masses, lambda: nodes)
-            if sizes is not None and not np.all(sizes > 0):
-                raise not_positive("node_weight", sizes, nodes)
-        lengths = read_attribute("weight", weight, found, lambda: names, default="weight")
+        nodes, tail, head, datas = _read_edges(graph)
+        ends = np.stack([tail, head], axis=1)
+        found: list[object] = [None] * len(tail)
+        if weight:
+            found = [data.get(weight) for data in datas]
+
+        def names() -> list[tuple[Hashable, Hashable]]:
+            return edge_names(nodes, ends)
+
+        sizes = _read_sizes(graph, nodes, node_weight) if node_weight else None
+        lengths = read_attribute("weight", weight, found, names, default="weight")
         if lengths is not None and not np.all(lengths > 0):
             advice = ""
-            if weight == "weight" and "length" in graph.edges[names[0]]:
+            if weight == "weight" and "length" in graph.edges[names()[0]]:
                 advice = "edges have an attribute 'length' too: weight='length'"
-            raise not_positive("weight", lengths, names, advice)
-        read = cls(
+            raise not_positive("weight", lengths, names(), advice)
+        return cls(
             len(nodes),
-            np.stack([tail, head], axis=1),
+            ends,
             lengths,
             directed=graph.is_directed(),
             node_weights=sizes,
             nodes=nodes,
         )
-        read.__dict__["edge_names"] = names
-        return read
 
     def __repr__(self) -> str:
         kind = ", directed=True" if self.directed else ""
         return f"WeightedGraph(nodes={self.n_nodes}, edges={len(self.edges)}{kind})"
 
-    @cached_property
+    @property
     def edge_names(self) -> list[tuple[Hashable, Hashable]]:
         """The edges by the names of their ends, in order."""
-        nodes = self.nodes
-        return [(nodes[u], nodes[v]) for u, v in self.edges.tolist()]
+        return edge_names(self.nodes, self.edges)
 
     @property
     def n_nodes(self) -> int:
@@ -211,16 +197,6 @@ class WeightedGraph:
             nodes=self.nodes,
         )
 
-    def node_means(self, values: np.ndarray) -> np.ndarray:
-        """Mean of a curvature over the edges at every node; 0 at a node without edges.
-
-        Where the graph is directed, over the edges that leave the node and those that enter it.
-        """
-        ends = self.edges.ravel()
-        degree = np.bincount(ends, minlength=self.n_nodes)
-        total = np.bincount(ends, weights=np.repeat(values, 2), minlength=self.n_nodes)
-        return total / np.maximum(degree, 1)
-
     def _check_simple(self) -> None:
         tail, head = self.edges.T
         loops = np.flatnonzero(tail == head)
@@ -236,43 +212,76 @@ class WeightedGraph:
             raise InputError("edges: an edge is given twice; give each once")
 
 
+def edge_names(
+    nodes: Sequence[Hashable], ends: NDArray[np.intp]
+) -> list[tuple[Hashable, Hashable]]:
+    """Edges by the names of their ends, in order."""
+    tails, heads = ends.T.tolist()
+    at = nodes.__getitem__
+    return list(zip(map(at, tails), map(at, heads)))
+
+
+def _read_edges(
+    graph: nx.Graph,
+) -> tuple[list[Hashable], NDArray[np.intp], NDArray[np.intp], Iterable[Mapping[str, object]]]:
+    """Nodes; tails, heads and attributes of the edges, each once, in the order of the graph's."""
+    nodes, near = list(graph), [at for _, at in graph.adjacency()]
+    heads: list[Hashable] = list(chain.from_iterable(near))
+    datas: Iterable[Mapping[str, object]] = chain.from_iterable(at.values() for at in near)
+    place = dict(zip(nodes, range(len(nodes))))
+    head = np.fromiter(map(place.__getitem__, heads), dtype=np.intp, count=len(heads))
+    tail = np.repeat(np.arange(len(nodes)), [len(at) for at in near])
+    if not graph.is_directed():
+        # every edge is at both its ends: as networkx, take it where it is met first
+        first = head >= tail
+        head, tail, datas = head[first], tail[first], compress(datas, first.tolist())
+    return nodes, tail, head, datas
+
+
+def _read_sizes(graph: nx.Graph, nodes: list[Hashable], node_weight: str) -> np.ndarray | None:
+    """Weights of the nodes, above zero; None where there are no nodes."""
+    found = [graph.nodes[node].get(node_weight) for node in nodes]
+    sizes = read_attribute("node_weight", node_weight, found, lambda: nodes)
+    if sizes is not None and not np.all(sizes > 0):
+        raise not_positive("node_weight", sizes, nodes)
+    return sizes
+
+
+@runtime_checkable
+class Weighted(Protocol):
+    """What has edges of more than one kind of weight, as an emergent geometry has."""
+
+    def weighted_graph(self, weight: str = "length") -> WeightedGraph:
+        """The edges with their lengths or their conductances, without directions."""
+
+
+GraphLike: TypeAlias = nx.Graph | WeightedGraph | Weighted
+"""What curvature is of."""
+
+
 def as_weighted_graph(
-    graph: Any, weight: str | None = "weight", node_weight: str | None = None
-) -> tuple[WeightedGraph, bool]:
-    """The graph as arrays, and whether the answer is to be arrays too.
+    graph: GraphLike, weight: str | None = "weight", node_weight: str | None = None
+) -> tuple[WeightedGraph, str | None]:
+    """The graph as arrays, and which weight they hold.
 
     An emergent geometry has no attribute "weight", since raw weights are no geometry; its lengths
     take their place.
     """
     if isinstance(graph, WeightedGraph):
-        return graph, True
-    if not is_geometry(graph):
-        return WeightedGraph.from_networkx(graph, weight, node_weight), False
+        return graph, weight
+    if not isinstance(graph, Weighted):
+        return WeightedGraph.from_networkx(graph, weight, node_weight), weight
     if node_weight is not None:
         raise InputError(
-            "node_weight: an emergent geometry has no attributes of nodes; give "
-            "geometry.to_networkx(), or a WeightedGraph with node_weights"
+            "node_weight: an emergent geometry has no attributes of nodes; give its networkx "
+            "graph, or a WeightedGraph with node_weights"
         )
-    weight = "length" if weight == "weight" else weight
-    check_choice("weight", weight, ("length", "conductance"))
-    return graph.weighted_graph(weight), True
+    asked = "length" if weight == "weight" else weight
+    chosen = check_choice("weight", asked, ("length", "conductance"))
+    return graph.weighted_graph(chosen), chosen
 
 
-def is_geometry(graph: Any) -> bool:
-    """Whether this is an emergent geometry: what gives a weighted graph and keeps curvatures."""
-    return hasattr(graph, "weighted_graph") and hasattr(graph, "curvatures")
-
-
-def keep_curvature(graph: Any, name: str, values: np.ndarray, weight: str | None = None) -> None:
-    """Enter a curvature of the edges in the geometry that it is of, if it is one.
-
-    What comes of conductances in place of lengths says so in its name.
-    """
-    if is_geometry(graph):
-        graph.curvatures[f"{name}_conductance" if weight == "conductance" else name] = values
-
-
-def _check_edges(edges: Any, n_nodes: int) -> np.ndarray:
+def _check_edges(edges: ArrayLike, n_nodes: int) -> NDArray[np.intp]:
     array = np.asarray(edges)
     if array.size == 0:
         return np.empty((0, 2), dtype=np.intp)

@@ -1,16 +1,18 @@
-"""The geometry that emerges on the computation nodes of a network."""
+"""The geometry that emerges on the computation nodes of a network: data, and what it is read by."""
 
 from .capacity import (
     capacity,
+    capacity_shares,
     efficiency,
     horizon,
     planck_length,
     robustness,
-    spectrum,
 )
+from .coarse_graining import coarse_grain, merge_copies
 from .export import to_networkx, write_graph
 from .geometry import EmergentGeometry
-from .influence import GeometryDerivative
+from .influence import GeometryDerivative, TracedGeometry, derivative, influence
+from .mixture import mix
 from .relations import (
     ActivationInformation,
     CausalLength,
@@ -19,7 +21,9 @@ from .relations import (
     FisherChord,
     FlowResistance,
     Relation,
+    distance_matrix,
     effective_resistance,
+    weighted_graph,
 )
 
 __all__ = [
@@ -32,13 +36,21 @@ __all__ = [
     "FlowResistance",
     "GeometryDerivative",
     "Relation",
+    "TracedGeometry",
     "capacity",
+    "capacity_shares",
+    "coarse_grain",
+    "derivative",
+    "distance_matrix",
     "effective_resistance",
     "efficiency",
     "horizon",
+    "influence",
+    "merge_copies",
+    "mix",
     "planck_length",
     "robustness",
-    "spectrum",
     "to_networkx",
+    "weighted_graph",
     "write_graph",
 ]

@@ -7,22 +7,18 @@ outside can estimate what is inside: a horizon, and the node a black hole.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
-from scipy.linalg import eigh
 
-if TYPE_CHECKING:
-    from .geometry import EmergentGeometry
+from .geometry import EmergentGeometry
 
 __all__ = [
     "capacity",
+    "capacity_shares",
     "efficiency",
     "horizon",
     "planck_length",
     "rank_of",
     "robustness",
-    "spectrum",
 ]
 
 
@@ -36,12 +32,6 @@ def horizon(geometry: EmergentGeometry) -> np.ndarray:
     return geometry.n * np.diag(geometry.gate_fisher) < 1
 
 
-def spectrum(geometry: EmergentGeometry) -> np.ndarray:
-    r"""Eigenvalues of :math:`\mathcal K`, largest first, rounding below zero cut off: (N,)."""
-    values = eigh(geometry.normalised, eigvals_only=True)[::-1]
-    return np.maximum(values, 0.0)
-
-
 def rank_of(values: np.ndarray) -> int:
     """Number of eigenvalues above rounding."""
     return int(np.sum(values > len(values) * np.finfo(float).eps * values.max()))
@@ -50,6 +40,15 @@ def rank_of(values: np.ndarray) -> int:
 def capacity(geometry: EmergentGeometry) -> float:
     r"""Capacity :math:`½\log\det(I + n\mathcal K)`, in nats."""
     return 0.5 * float(np.sum(np.log1p(geometry.n * geometry.spectrum)))
+
+
+def capacity_shares(geometry: EmergentGeometry) -> np.ndarray:
+    r"""What every node holds of the capacity, :math:`½[\log(I + n\mathcal K)]_{ii}`, in nats: (N,).
+
+    They sum to the capacity.
+    """
+    values, vectors = np.linalg.eigh(geometry.normalised)
+    return 0.5 * (vectors**2 @ np.log1p(geometry.n * np.maximum(values, 0.0)))
 
 
 def robustness(geometry: EmergentGeometry) -> float:

@@ -3,23 +3,68 @@ r"""Groups of nodes as nodes: a geometry seen more coarsely, and copies of a nod
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.sparse import csr_array
 
 from ..errors import InputError
+from ..utils.validation import check_positive
+from .geometry import EmergentGeometry
 
-if TYPE_CHECKING:
-    from .geometry import EmergentGeometry
-
-__all__ = ["copies_of", "gathered", "groups_of"]
+__all__ = ["coarse_grain", "merge_copies"]
 
 CANCELLED = 1e-13
 """What is left of copies that take from each other when nothing is, relative to what they were."""
 
 
-def groups_of(geometry: EmergentGeometry, partition: Any) -> np.ndarray:
+def coarse_grain(geometry: EmergentGeometry, partition: ArrayLike) -> EmergentGeometry:
+    r"""Geometry of groups of nodes: :math:`s_A = \sum_{i∈A}s_i`.
+
+    Gate Fisher, past and future add exactly, as scores do. Flow and conductance of a group are
+    the sums of its members', and so is the root of its edge Fisher; by the triangle inequality
+    they bound the group's own from above, and are exact where scores are copies. Activation and
+    sensitivity are those of sums of outputs, which are no geometry: they feel how units are
+    scaled.
+
+    Parameters
+    ----------
+    geometry : EmergentGeometry
+    partition : array_like of int, shape (N,)
+        Group of every node; a group lies in one layer. Groups are numbered anew, by layer.
+
+    Returns
+    -------
+    EmergentGeometry
+
+    Raises
+    ------
+    InputError
+        Where a group has nodes of several layers.
+    """
+    return _gathered(geometry, _groups_of(geometry, partition))
+
+
+def merge_copies(geometry: EmergentGeometry, tolerance: float = 1e-9) -> EmergentGeometry:
+    r"""Merge nodes of a layer whose scores are copies of each other up to their size.
+
+    A unit split in two is one again: :math:`|\cosθ_{ij}| ≥ 1` − `tolerance`. Scores add:
+    copies whose scores point against each other take from each other, and where nothing is
+    left the node is dead. A group has the number of its first unit.
+
+    Parameters
+    ----------
+    geometry : EmergentGeometry
+    tolerance : float, default 1e-9
+
+    Returns
+    -------
+    EmergentGeometry
+    """
+    return _gathered(geometry, *_copies_of(geometry, check_positive("tolerance", tolerance)))
+
+
+def _groups_of(geometry: EmergentGeometry, partition: ArrayLike) -> np.ndarray:
     """Groups of a partition, numbered anew by layer: the group of every node, (N,)."""
     partition = np.asarray(partition)
     if partition.shape != (geometry.n_nodes,) or partition.dtype.kind not in "iu":
@@ -34,7 +79,7 @@ def groups_of(geometry: EmergentGeometry, partition: Any) -> np.ndarray:
     return np.array([lookup[group] for group in partition.tolist()])
 
 
-def copies_of(geometry: EmergentGeometry, tolerance: float) -> tuple[np.ndarray, np.ndarray]:
+def _copies_of(geometry: EmergentGeometry, tolerance: float) -> tuple[np.ndarray, np.ndarray]:
     """Groups of nodes of a layer whose scores are copies, (N,), and their signs, (N,)."""
     groups, signs = np.full(geometry.n_nodes, -1), np.ones(geometry.n_nodes)
     count = 0
@@ -48,7 +93,7 @@ def copies_of(geometry: EmergentGeometry, tolerance: float) -> tuple[np.ndarray,
     return groups, signs
 
 
-def gathered(
+def _gathered(
     geometry: EmergentGeometry, groups: np.ndarray, signs: np.ndarray | None = None
 ) -> EmergentGeometry:
     r"""Groups of nodes as nodes; with `signs` those of a group are copies.
@@ -109,7 +154,6 @@ def gathered(
         past=both(geometry.past),
         future=both(geometry.future),
         dead=(*geometry.dead, *lost),
-        curvatures={},
         source=None,
     )
 

@@ -10,7 +10,7 @@ from scipy.sparse import csr_array
 
 from ..errors import InputError
 from ..networks import Nodes
-from .relations import cosines
+from .cosines import cosines
 from .scores import Moments
 
 __all__ = [

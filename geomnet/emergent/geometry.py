@@ -2,14 +2,13 @@ r"""The emergent geometry of a network's computation nodes."""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TypeVar
 
-import networkx as nx
 import numpy as np
+from numpy.typing import ArrayLike
+from scipy.linalg import eigh
 from scipy.sparse import csr_array
 
 from ..curvature import WeightedGraph
@@ -17,10 +16,9 @@ from ..errors import InputError
 from ..fisher.data import as_sample, check_fit
 from ..geometry.sample import Sample
 from ..likelihoods import Likelihood
-from ..networks import UnknownNodesError, model
-from ..utils.validation import check_integer, check_positive
-from .capacity import capacity, efficiency, horizon, planck_length, robustness, spectrum
-from .coarse_graining import copies_of, gathered, groups_of
+from ..networks import Readout, UnknownNodesError, model
+from ..utils.validation import check_choice, check_integer
+from .cosines import causal_lengths, cosines
 from .edges import (
     Edges,
     alive_nodes,
@@ -28,13 +26,12 @@ from .edges import (
     covariance,
     emergent_time,
 )
-from .export import to_networkx, to_weighted_graph
-from .influence import GeometryDerivative, derivative_of, influence_of
 from .origin import Origin
-from .relations import Relation, cosines, relation_or_default
 from .scores import Moments, moments_of
 
 __all__ = ["EmergentGeometry"]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,8 +82,9 @@ class EmergentGeometry:
         Of the layers.
     dead : tuple of (int, int)
         Layer and unit of the nodes left out.
-    curvatures : dict of ndarray, shape (E,)
-        Curvatures of the `edges` computed so far, by name.
+    source : tuple or None
+        What it was made from: network and likelihood, moments, and the data where they are known.
+        None of groups of nodes.
 
     Examples
     --------
@@ -115,17 +113,16 @@ class EmergentGeometry:
     n: int
     names: tuple[str, ...]
     dead: tuple[tuple[int, int], ...]
-    curvatures: dict[str, np.ndarray] = field(repr=False, default_factory=dict)
     source: tuple[Origin, Moments, Sample | None] | None = field(repr=False, default=None)
 
     @classmethod
     def from_network(
         cls,
-        network: Any,
-        theta: Any,
-        sample: Any,
+        network: object,
+        theta: ArrayLike | None,
+        sample: Sample | ArrayLike,
         likelihood: Likelihood,
-        readout: Any = None,
+        readout: Readout | None = None,
         *,
         n: int | None = None,
         memory_limit: int = 2 * 2**30,
@@ -165,13 +162,23 @@ class EmergentGeometry:
                 "function are not known"
             ) from None
         moments = moments_of(origin.nodes, origin.data(data))
-        return cls._made(origin, moments, count, data)
+        return cls.from_moments(origin, moments, count, data)
 
     @classmethod
-    def _made(
+    def from_moments(
         cls, origin: Origin, moments: Moments, n: int, sample: Sample | None
     ) -> EmergentGeometry:
-        """From moments: dead nodes dropped."""
+        """The geometry that moments of scores make; nodes through which nothing flows are dropped.
+
+        Parameters
+        ----------
+        origin : Origin
+        moments : Moments
+        n : int
+            Number of data, as what is estimated from them counts it.
+        sample : Sample or None
+            The data, where they are known.
+        """
         nodes = origin.nodes
         alive = alive_nodes(moments)
         edges = Edges(nodes, alive, moments)
@@ -232,78 +239,22 @@ class EmergentGeometry:
         return _freeze(np.stack([tails, self.conductance.indices], axis=1).astype(np.intp))
 
     @cached_property
-    def planck_length(self) -> np.ndarray:
-        r"""Planck length :math:`(n\mathcal G_{ii})^{-1/2}` of every node, (N,)."""
-        return _freeze(planck_length(self))
-
-    @cached_property
-    def horizon(self) -> np.ndarray:
-        r"""Whether a node is behind a horizon, :math:`n\mathcal G_{ii} < 1`, (N,)."""
-        return _freeze(horizon(self))
-
-    @cached_property
     def spectrum(self) -> np.ndarray:
-        r"""Eigenvalues of :math:`\mathcal K`, largest first, (N,)."""
-        return _freeze(spectrum(self))
-
-    @property
-    def capacity(self) -> float:
-        r"""Capacity :math:`½\log\det(I + n\mathcal K)`, in nats."""
-        return capacity(self)
-
-    @property
-    def robustness(self) -> float:
-        r"""Robustness :math:`λ_{\max}(\mathcal K)^{-1/2}`."""
-        return robustness(self)
-
-    @property
-    def efficiency(self) -> float:
-        r"""Capacity over the most that the trace of :math:`\mathcal K` allows, at most 1."""
-        return efficiency(self)
+        r"""Eigenvalues of :math:`\mathcal K`, largest first, rounding below zero cut off: (N,)."""
+        values = eigh(self.normalised, eigvals_only=True)[::-1]
+        return _freeze(np.maximum(values, 0.0))
 
     def in_layer(self, layer: int) -> np.ndarray:
         """Numbers of the nodes of a layer."""
         return np.flatnonzero(self.layer == layer)
 
-    def distance_matrix(self, relation: Relation | None = None) -> np.ndarray:
-        """Emergent distances between all nodes: a relation's lengths, closed by shortest paths.
-
-        Parameters
-        ----------
-        relation : Relation, optional
-            ``gn.emergent.CausalLength()`` by default.
-
-        Returns
-        -------
-        ndarray, shape (N, N)
-            Infinite between parts that nothing relates.
-
-        Warns
-        -----
-        UserWarning
-            Where some are infinite.
-        """
-        relation = relation_or_default(relation)
-        found = relation.distances(self)
-        if parts := int(np.unique(np.isfinite(found), axis=0).shape[0]) - 1:
-            warnings.warn(
-                f"distances: {relation} relates the nodes within {parts + 1} parts only; between "
-                "parts distances are infinite",
-                stacklevel=2,
-            )
-        return found
-
-    def weighted_graph(
-        self, weight: str = "length", relation: Relation | None = None
-    ) -> WeightedGraph:
-        """The edges as arrays, without directions, as functions of curvature take them.
+    def weighted_graph(self, weight: str = "length") -> WeightedGraph:
+        """The edges as arrays, without directions: what functions of curvature read.
 
         Parameters
         ----------
         weight : {"length", "conductance"}
-            Length of the relation between the ends, or what flows.
-        relation : Relation, optional
-            Of the lengths; the default one if not given.
+            Causal length between the ends, as ``gn.emergent.CausalLength`` has it, or what flows.
 
         Returns
         -------
@@ -315,146 +266,24 @@ class EmergentGeometry:
         InputError
             Where an edge has no length, as its ends are copies.
         """
-        return to_weighted_graph(self, weight, relation)
+        if check_choice("weight", weight, ("length", "conductance")) == "conductance":
+            return WeightedGraph(self.n_nodes, self.edges, self.conductance.data)
+        return self.with_lengths(causal_lengths(self.past, self.future))
 
-    def to_networkx(self, relation: Relation | None = None) -> nx.DiGraph:
-        """A directed graph with attributes, as :func:`geomnet.emergent.to_networkx` makes it."""
-        return to_networkx(self, relation)
-
-    def mix(
-        self, other: EmergentGeometry, share: float, *, n: int | None = None
-    ) -> EmergentGeometry:
-        """The geometry of (1 − share) of these data and `share` of the other's, at the same θ.
-
-        Parameters
-        ----------
-        other : EmergentGeometry
-            Of the same network with the same parameters.
-        share : float
-            In [0, 1].
-        n : int, optional
-            Number of data that Planck lengths, horizons and capacities count; by default that of
-            both, and at a share of 0 or 1 that of the one.
-
-        Returns
-        -------
-        EmergentGeometry
-        """
-        share = check_positive("share", share, zero=True)
-        if share > 1:
-            raise InputError(f"share: expected a number in [0, 1], got {share:g}")
-        if not isinstance(other, EmergentGeometry) or other.source is None or self.source is None:
-            raise InputError("other: expected a geometry as from_network gives it")
-        (origin, mine, _), (theirs, moments, _) = self.source, other.source
-        if not origin.same(theirs):
+    def with_lengths(self, lengths: np.ndarray) -> WeightedGraph:
+        """The edges as arrays, as long as it is between their ends by a table, (N, N)."""
+        own = lengths[tuple(self.edges.T)]
+        if (none := np.flatnonzero(own == 0)).size:
+            ends = tuple(self.edges[none[0]].tolist())
             raise InputError(
-                "other: is of another network, of other parameters or of another likelihood; only "
-                "the data may differ"
+                f"geometry: {none.size} of {len(own)} edges have no length, first {ends}, as by "
+                "their relation the ends are copies; curvature needs lengths, so take "
+                "gn.emergent.weighted_graph(geometry, another relation) or weight='conductance'"
             )
-        if n is None:
-            n = {0.0: self.n, 1.0: other.n}.get(share, self.n + other.n)
-        return self._made(origin, mine.mix(moments, share), check_integer("n", n, least=1), None)
-
-    def derivative(self, change: Any) -> GeometryDerivative:
-        r"""Derivative of the geometry as the weights of the data change, at the same θ.
-
-        Parameters
-        ----------
-        change : array_like, shape (n,)
-            Of the weights, of any sign: the derivative is that of w + ε·change at ε = 0. Changes
-            that sum to zero stay among weights that sum to one.
-
-        Returns
-        -------
-        GeometryDerivative
-
-        Examples
-        --------
-        Twice as much of the first ten data, less of all:
-
-        >>> import numpy as np
-        >>> import geomnet as gn
-        >>> sample = gn.datasets.load("iris", n=100, seed=0)
-        >>> network = gn.FeedForward((4, 8, 3), "tanh")
-        >>> geometry = gn.EmergentGeometry.from_network(
-        ...     network, network.init(seed=0), sample, gn.Categorical(3)
-        ... )
-        >>> more = np.where(np.arange(100) < 10, 0.01, 0.0)
-        >>> geometry.derivative(more - more.mean()).flow.shape
-        (15,)
-        """
-        return derivative_of(self, change)
-
-    def influence(self, quantity: str | Callable[[Any], Any]) -> np.ndarray:
-        r"""What every datum does to a quantity of the geometry, at the same θ.
-
-        The derivative of the quantity Q in the direction of datum a alone,
-
-        .. math:: \frac{d}{dε}Q\big((1-ε)w + ε\,e_a\big)\Big|_{ε=0}
-            = \frac{∂Q}{∂w_a} - \sum_bw_b\frac{∂Q}{∂w_b},
-
-        exact: the influence function of robust statistics (Hampel 1974). Weighed by w it sums to
-        zero; where it vanishes the geometry is stable against reweighting.
-
-        Parameters
-        ----------
-        quantity : {"capacity", "robustness", "efficiency", "time"} or callable
-            A callable takes an object with the arrays ``gate_fisher``, ``flow``, ``conductance``
-            (E,), ``edge_fisher`` (E,), ``normalised``, ``cosine``, ``activation``,
-            ``sensitivity`` and ``time`` of this geometry, and returns a number or an array
-            computed from them in ``autograd.numpy``.
-
-        Returns
-        -------
-        ndarray, shape (n,), or (..., n)
-            By datum last; ``"time"`` and arrays have one row for each of their entries.
-
-        Examples
-        --------
-        >>> import geomnet as gn
-        >>> sample = gn.datasets.load("iris", n=100, seed=0)
-        >>> network = gn.FeedForward((4, 8, 3), "tanh")
-        >>> geometry = gn.EmergentGeometry.from_network(
-        ...     network, network.init(seed=0), sample, gn.Categorical(3)
-        ... )
-        >>> geometry.influence("capacity").shape
-        (100,)
-        >>> geometry.influence(lambda g: g.flow[4:12]).shape
-        (8, 100)
-        """
-        return influence_of(self, quantity)
-
-    def coarse_grain(self, partition: Any) -> EmergentGeometry:
-        r"""Geometry of groups of nodes: :math:`s_A = \sum_{i∈A}s_i`.
-
-        Gate Fisher, past and future add exactly, as scores do. Flow and conductance of a group are
-        the sums of its members', and so is the root of its edge Fisher; by the triangle inequality
-        they bound the group's own from above, and are exact where scores are copies. Activation and
-        sensitivity are those of sums of outputs, which are no geometry: they feel how units are
-        scaled.
-
-        Parameters
-        ----------
-        partition : array_like of int, shape (N,)
-            Group of every node; a group lies in one layer. Groups are numbered anew, by layer.
-
-        Returns
-        -------
-        EmergentGeometry
-        """
-        return gathered(self, groups_of(self, partition))
-
-    def merge_copies(self, tolerance: float = 1e-9) -> EmergentGeometry:
-        r"""Merge nodes of a layer whose scores are copies of each other up to their size.
-
-        A unit split in two is one again: :math:`|\cosθ_{ij}| ≥ 1` − `tolerance`. Scores add:
-        copies whose scores point against each other take from each other, and where nothing is
-        left the node is dead. A group has the number of its first unit.
-        """
-        return gathered(self, *copies_of(self, check_positive("tolerance", tolerance)))
+        return WeightedGraph(self.n_nodes, self.edges, own)
 
 
-def _freeze(value: Any) -> Any:
+def _freeze(value: T) -> T:
     """The same array, which from now on nobody can write into."""
     if isinstance(value, csr_array):
         for part in (value.data, value.indices, value.indptr):

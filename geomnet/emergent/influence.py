@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import NoReturn, TypeAlias
 
 import autograd
 import autograd.numpy as anp
 import numpy as np
 from autograd.tracer import getval as getvalue
 from autograd.tracer import isbox
+from numpy.typing import ArrayLike
 from scipy.linalg import eigh
 from scipy.sparse import csr_array
 
@@ -25,15 +26,13 @@ from ..errors import InputError
 from ..geometry.sample import Sample
 from ..networks.nodes import Nodes
 from ..utils.validation import check_array, check_choice
-from .capacity import rank_of
+from .capacity import capacity, rank_of
 from .edges import Edges, alive_nodes, constant_nodes, covariance
+from .geometry import EmergentGeometry
 from .origin import Origin
 from .scores import Moments, moments_of, paired_with_each
 
-if TYPE_CHECKING:
-    from .geometry import EmergentGeometry
-
-__all__ = ["GeometryDerivative", "derivative_of", "influence_of"]
+__all__ = ["GeometryDerivative", "TracedGeometry", "derivative", "influence"]
 
 ARRAYS = (
     "gate_fisher", "flow", "conductance", "edge_fisher", "normalised", "cosine", "activation",
@@ -67,8 +66,76 @@ class GeometryDerivative:
     time: np.ndarray
 
 
-def derivative_of(geometry: EmergentGeometry, change: Any) -> GeometryDerivative:
-    """Derivative of a geometry as the weights of its data change."""
+class TracedGeometry:
+    """Arrays of a geometry as functions of its moments, in ``autograd.numpy``.
+
+    What :func:`influence` gives to a quantity of one's own.
+    """
+
+    def __init__(self, base: dict[str, np.ndarray], nodes: Nodes, alive: np.ndarray) -> None:
+        kept = np.ix_(alive, alive)
+        self.gate_fisher, self.flow = base["gate_fisher"][kept], base["flow"][alive]
+        self.conductance, self.edge_fisher = base["conductance"], base["edge_fisher"]
+        self.sensitivity, self.activation = base["sensitivity"][kept], base["covariance"][kept]
+        self._base, self._nodes = base, nodes
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"has no {name!r}, but {', '.join(ARRAYS)}")
+
+    @cached_property
+    def normalised(self) -> np.ndarray:
+        """The normalised gate Fisher matrix, (N, N)."""
+        root = anp.sqrt(self.flow)
+        return self.gate_fisher / anp.outer(root, root)
+
+    @cached_property
+    def cosine(self) -> np.ndarray:
+        """Cosines of scores, (N, N)."""
+        size = anp.sqrt(anp.diag(self.gate_fisher))
+        return self.gate_fisher / anp.outer(size, size)
+
+    @cached_property
+    def time(self) -> np.ndarray:
+        """Emergent time of every layer, (layers,)."""
+        moved, times = self._base["sensitivity"] * self._base["covariance"], []
+        for part in self._nodes.layers:
+            total = anp.sum(moved[part.nodes, part.nodes])
+            times.append(0.5 * anp.log(total) if total > 0 else -np.inf)
+        return anp.array(times)
+
+
+Quantity: TypeAlias = Callable[[TracedGeometry], float | np.ndarray]
+
+
+def derivative(geometry: EmergentGeometry, change: ArrayLike) -> GeometryDerivative:
+    r"""Derivative of the geometry as the weights of the data change, at the same θ.
+
+    Parameters
+    ----------
+    geometry : EmergentGeometry
+    change : array_like, shape (n,)
+        Of the weights, of any sign: the derivative is that of w + ε·change at ε = 0. Changes
+        that sum to zero stay among weights that sum to one.
+
+    Returns
+    -------
+    GeometryDerivative
+
+    Examples
+    --------
+    Twice as much of the first ten data, less of all:
+
+    >>> import numpy as np
+    >>> import geomnet as gn
+    >>> sample = gn.datasets.load("iris", n=100, seed=0)
+    >>> network = gn.FeedForward((4, 8, 3), "tanh")
+    >>> geometry = gn.EmergentGeometry.from_network(
+    ...     network, network.init(seed=0), sample, gn.Categorical(3)
+    ... )
+    >>> more = np.where(np.arange(100) < 10, 0.01, 0.0)
+    >>> gn.emergent.derivative(geometry, more - more.mean()).flow.shape
+    (15,)
+    """
     origin, moments, sample = _source(geometry)
     change = check_array("change", change, shape=(sample.n,))
     moved = moments_of(origin.nodes, origin.data(sample), change / sample.weights, moments.mean)
@@ -101,8 +168,44 @@ def derivative_of(geometry: EmergentGeometry, change: Any) -> GeometryDerivative
     )
 
 
-def influence_of(geometry: EmergentGeometry, quantity: str | Callable[[Any], Any]) -> np.ndarray:
-    """Derivative of a quantity in the direction of each datum alone, by datum last."""
+def influence(geometry: EmergentGeometry, quantity: str | Quantity) -> np.ndarray:
+    r"""What every datum does to a quantity of the geometry, at the same θ.
+
+    The derivative of the quantity Q in the direction of datum a alone,
+
+    .. math:: \frac{d}{dε}Q\big((1-ε)w + ε\,e_a\big)\Big|_{ε=0}
+        = \frac{∂Q}{∂w_a} - \sum_bw_b\frac{∂Q}{∂w_b},
+
+    exact: the influence function of robust statistics (Hampel 1974). Weighed by w it sums to
+    zero; where it vanishes the geometry is stable against reweighting.
+
+    Parameters
+    ----------
+    geometry : EmergentGeometry
+    quantity : {"capacity", "robustness", "efficiency", "time"} or callable
+        A callable takes an object with the arrays ``gate_fisher``, ``flow``, ``conductance``
+        (E,), ``edge_fisher`` (E,), ``normalised``, ``cosine``, ``activation``,
+        ``sensitivity`` and ``time`` of this geometry, and returns a number or an array
+        computed from them in ``autograd.numpy``.
+
+    Returns
+    -------
+    ndarray, shape (n,), or (..., n)
+        By datum last; ``"time"`` and arrays have one row for each of their entries.
+
+    Examples
+    --------
+    >>> import geomnet as gn
+    >>> sample = gn.datasets.load("iris", n=100, seed=0)
+    >>> network = gn.FeedForward((4, 8, 3), "tanh")
+    >>> geometry = gn.EmergentGeometry.from_network(
+    ...     network, network.init(seed=0), sample, gn.Categorical(3)
+    ... )
+    >>> gn.emergent.influence(geometry, "capacity").shape
+    (100,)
+    >>> gn.emergent.influence(geometry, lambda g: g.flow[4:12]).shape
+    (8, 100)
+    """
     origin, moments, sample = _source(geometry)
     alive = alive_nodes(moments)
     edges = Edges(origin.nodes, alive, moments)
@@ -133,12 +236,18 @@ def _source(geometry: EmergentGeometry) -> tuple[Origin, Moments, Sample]:
     return origin, moments, sample
 
 
-def _zeros(moments: Moments) -> dict[str, Any]:
-    """A covector on moments, as arrays that can be filled."""
-    return {
-        name: tuple(map(np.zeros_like, value)) if isinstance(value, tuple) else np.zeros_like(value)
-        for name, value in vars(moments).items()
-    }
+def _zeros(moments: Moments) -> Moments:
+    """A covector on moments, whose arrays can be filled."""
+    return Moments(
+        gate_fisher=np.zeros_like(moments.gate_fisher),
+        flow=np.zeros_like(moments.flow),
+        conductance=tuple(map(np.zeros_like, moments.conductance)),
+        edge_fisher=tuple(map(np.zeros_like, moments.edge_fisher)),
+        sensitivity=np.zeros_like(moments.sensitivity),
+        mean=np.zeros_like(moments.mean),
+        covariance=np.zeros_like(moments.covariance),
+        derivative=tuple(map(np.zeros_like, moments.derivative)),
+    )
 
 
 def _memory_gradient(
@@ -162,14 +271,14 @@ def _memory_gradient(
             rank = rank_of(kept)
             mean = n * kept.sum() / rank
             most = 0.5 * rank * np.log1p(mean)
-            slopes = slopes / most - geometry.capacity / most**2 * 0.5 * n / (1 + mean)
+            slopes = slopes / most - capacity(geometry) / most**2 * 0.5 * n / (1 + mean)
     in_k = (vectors * slopes) @ vectors.T
     root = np.sqrt(geometry.flow)
     found = _zeros(moments)
-    found["gate_fisher"][np.ix_(alive, alive)] = in_k / np.outer(root, root)
+    found.gate_fisher[np.ix_(alive, alive)] = in_k / np.outer(root, root)
     # 𝒦 = M^{-1/2} 𝒢 M^{-1/2}: a share of flow takes half of it from the row and from the column
-    found["flow"][alive] = -np.sum(in_k * geometry.normalised, axis=1) / geometry.flow
-    return Moments(**found)
+    found.flow[alive] = -np.sum(in_k * geometry.normalised, axis=1) / geometry.flow
+    return found
 
 
 def _time_gradients(nodes: Nodes, moments: Moments) -> list[Moments]:
@@ -179,45 +288,13 @@ def _time_gradients(nodes: Nodes, moments: Moments) -> list[Moments]:
         found, block = _zeros(moments), (part.nodes, part.nodes)
         moved = np.sum(moments.sensitivity[block] * spread[block])
         if moved > 0:
-            found["sensitivity"][block] = spread[block] / (2 * moved)
-            found["covariance"][block] = moments.sensitivity[block] / (2 * moved)
+            found.sensitivity[block] = spread[block] / (2 * moved)
+            found.covariance[block] = moments.sensitivity[block] / (2 * moved)
             constant = constant_nodes(moments)[part.nodes]
-            found["covariance"][block][constant] = 0.0
-            found["covariance"][block][:, constant] = 0.0
-        rows.append(Moments(**found))
+            found.covariance[block][constant] = 0.0
+            found.covariance[block][:, constant] = 0.0
+        rows.append(found)
     return rows
-
-
-class _Traced:
-    """Arrays of a geometry as functions of its moments, in ``autograd.numpy``."""
-
-    def __init__(self, base: dict[str, Any], nodes: Nodes, alive: np.ndarray) -> None:
-        kept = np.ix_(alive, alive)
-        self.gate_fisher, self.flow = base["gate_fisher"][kept], base["flow"][alive]
-        self.conductance, self.edge_fisher = base["conductance"], base["edge_fisher"]
-        self.sensitivity, self.activation = base["sensitivity"][kept], base["covariance"][kept]
-        self._base, self._nodes = base, nodes
-
-    def __getattr__(self, name: str) -> Any:
-        raise AttributeError(f"has no {name!r}, but {', '.join(ARRAYS)}")
-
-    @cached_property
-    def normalised(self) -> Any:
-        root = anp.sqrt(self.flow)
-        return self.gate_fisher / anp.outer(root, root)
-
-    @cached_property
-    def cosine(self) -> Any:
-        size = anp.sqrt(anp.diag(self.gate_fisher))
-        return self.gate_fisher / anp.outer(size, size)
-
-    @cached_property
-    def time(self) -> Any:
-        moved, times = self._base["sensitivity"] * self._base["covariance"], []
-        for part in self._nodes.layers:
-            total = anp.sum(moved[part.nodes, part.nodes])
-            times.append(0.5 * anp.log(total) if total > 0 else -np.inf)
-        return anp.array(times)
 
 
 def _gradients(
@@ -226,7 +303,7 @@ def _gradients(
     moments: Moments,
     edges: Edges,
     alive: np.ndarray,
-    quantity: Callable[[Any], Any],
+    quantity: Quantity,
 ) -> tuple[list[Moments], tuple[int, ...]]:
     """Gradients of all numbers of a function by autograd, and the shape they have."""
     constant = constant_nodes(moments)
@@ -240,9 +317,9 @@ def _gradients(
     }
     shape: tuple[int, ...] = ()
 
-    def flat(base: dict[str, Any]) -> Any:
+    def flat(base: dict[str, np.ndarray]) -> np.ndarray:
         nonlocal shape
-        value = quantity(_Traced(base, nodes, alive))
+        value = quantity(TracedGeometry(base, nodes, alive))
         found = np.asarray(getvalue(value) if isbox(value) else value)
         if found.dtype.kind not in "fiu" or not found.size or isinstance(value, list):
             raise InputError(
@@ -265,13 +342,11 @@ def _gradients(
         ) from error
     rows = []
     for unit in np.eye(len(value)):
-        pulled, found = pull(unit), _zeros(moments)
+        pulled = pull(unit)
         if not all(np.isfinite(part).all() for part in pulled.values()):
             raise InputError("quantity: has no finite derivative here")
         pulled["covariance"][constant], pulled["covariance"][:, constant] = 0.0, 0.0
-        for name in ("gate_fisher", "flow", "sensitivity", "covariance"):
-            found[name] = pulled[name]
         for name in ("conductance", "edge_fisher"):
-            found[name] = edges.spread(pulled[name], getattr(moments, name))
-        rows.append(Moments(**found))
+            pulled[name] = edges.spread(pulled[name], getattr(moments, name))
+        rows.append(replace(_zeros(moments), **pulled))
     return rows, shape

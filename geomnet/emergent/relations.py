@@ -8,19 +8,19 @@ one method.
 
 from __future__ import annotations
 
+import warnings
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components, floyd_warshall
 
+from ..curvature import WeightedGraph
 from ..curvature.effective_conductance import effective_conductances
 from ..errors import InputError
-
-if TYPE_CHECKING:
-    from .geometry import EmergentGeometry
+from .cosines import causal_lengths, cosines, log_length
+from .geometry import EmergentGeometry
 
 __all__ = [
     "ActivationInformation",
@@ -30,14 +30,13 @@ __all__ = [
     "FisherChord",
     "FlowResistance",
     "Relation",
+    "checked_lengths",
+    "distance_matrix",
     "effective_resistance",
     "relation_or_default",
+    "weighted_graph",
 ]
 
-LEAST_COSINE = 1e-6
-"""Where cosines are clipped: lengths are at most 13.8."""
-COPIES = 64 * np.finfo(float).eps
-"""Cosines that are one but for rounding: angles and chords are roots of the difference."""
 LEAST_LENGTH = 1e-300
 """Stands for zero where shortest paths are sought; no sum of others feels it."""
 
@@ -92,21 +91,67 @@ def checked_lengths(relation: Relation | None, geometry: EmergentGeometry) -> np
     return lengths.astype(float)
 
 
-def cosines(gram: np.ndarray) -> np.ndarray:
-    r""":math:`g_{ij}/\sqrt{g_{ii}g_{jj}}`, zero where one of them is; copies exactly ±1."""
-    size = np.sqrt(np.maximum(np.diag(gram), 0.0))
-    scale = np.outer(size, size)
-    found = np.divide(gram, scale, out=np.zeros_like(gram), where=scale > 0)
-    found = np.where(np.abs(found) > 1 - COPIES, np.sign(found), found)
-    np.fill_diagonal(found, 1.0)
+def distance_matrix(geometry: EmergentGeometry, relation: Relation | None = None) -> np.ndarray:
+    """Emergent distances between all nodes: a relation's lengths, closed by shortest paths.
+
+    Parameters
+    ----------
+    geometry : EmergentGeometry
+    relation : Relation, optional
+        ``gn.emergent.CausalLength()`` by default.
+
+    Returns
+    -------
+    ndarray, shape (N, N)
+        Infinite between parts that nothing relates.
+
+    Warns
+    -----
+    UserWarning
+        Where some are infinite.
+
+    Examples
+    --------
+    >>> import geomnet as gn
+    >>> sample = gn.datasets.load("iris", n=100, seed=0)
+    >>> network = gn.FeedForward((4, 8, 3), "tanh")
+    >>> geometry = gn.EmergentGeometry.from_network(
+    ...     network, network.init(seed=0), sample, gn.Categorical(3)
+    ... )
+    >>> gn.emergent.distance_matrix(geometry, gn.emergent.FisherAngle()).shape
+    (15, 15)
+    """
+    relation = relation_or_default(relation)
+    found = relation.distances(geometry)
+    if parts := int(np.unique(np.isfinite(found), axis=0).shape[0]) - 1:
+        warnings.warn(
+            f"distances: {relation} relates the nodes within {parts + 1} parts only; between "
+            "parts distances are infinite",
+            stacklevel=2,
+        )
     return found
 
 
-def _log_length(cosine: np.ndarray) -> np.ndarray:
-    """−log|cos|, clipped, zero on the diagonal."""
-    lengths = np.abs(np.log(np.clip(np.abs(cosine), LEAST_COSINE, 1.0)))
-    np.fill_diagonal(lengths, 0.0)
-    return lengths
+def weighted_graph(geometry: EmergentGeometry, relation: Relation | None = None) -> WeightedGraph:
+    """The edges with the lengths of a relation, without directions, for functions of curvature.
+
+    Parameters
+    ----------
+    geometry : EmergentGeometry
+    relation : Relation, optional
+        ``gn.emergent.CausalLength()`` by default, as ``geometry.weighted_graph()`` has it.
+
+    Returns
+    -------
+    WeightedGraph
+        Its edges are ``geometry.edges``, in order.
+
+    Raises
+    ------
+    InputError
+        Where an edge has no length, as its ends are copies.
+    """
+    return geometry.with_lengths(checked_lengths(relation, geometry))
 
 
 @dataclass(frozen=True)
@@ -128,8 +173,7 @@ class CausalLength(Relation):
 
     def lengths(self, geometry: EmergentGeometry) -> np.ndarray:
         """Logarithms of the mean of both cosines."""
-        past, future = np.sqrt(cosines(geometry.past)), np.sqrt(cosines(geometry.future))
-        return _log_length(0.5 * (past + future))
+        return causal_lengths(geometry.past, geometry.future)
 
 
 @dataclass(frozen=True)
@@ -142,7 +186,7 @@ class CorrelationLength(Relation):
 
     def lengths(self, geometry: EmergentGeometry) -> np.ndarray:
         """Logarithms of cosines."""
-        return _log_length(geometry.cosine)
+        return log_length(geometry.cosine)
 
 
 @dataclass(frozen=True)
@@ -155,7 +199,7 @@ class ActivationInformation(Relation):
 
     def lengths(self, geometry: EmergentGeometry) -> np.ndarray:
         """Logarithms of correlations; a node that never changes tells nothing."""
-        return _log_length(np.sqrt(cosines(geometry.past)))
+        return log_length(np.sqrt(cosines(geometry.past)))
 
 
 @dataclass(frozen=True)

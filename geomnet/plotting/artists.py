@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ..emergent import EmergentGeometry
-from ..emergent.relations import Relation, relation_or_default
+from ..emergent import EmergentGeometry, Relation
+from ..emergent.relations import relation_or_default
 from ..errors import InputError
 from .mds import Places
 from .node_colours import FENCE, NodeColours
@@ -31,7 +32,7 @@ FAINT, FAR = 0.05, 3.0
 be for that."""
 
 
-def check_geometry(geometry: Any) -> None:
+def check_geometry(geometry: object) -> None:
     """A geometry, or an error."""
     if not isinstance(geometry, EmergentGeometry):
         raise InputError(
@@ -40,7 +41,7 @@ def check_geometry(geometry: Any) -> None:
         )
 
 
-def layer_ticks(axis: Any, names: tuple[str, ...], room: float) -> None:
+def layer_ticks(axis: Axes, names: tuple[str, ...], room: float) -> None:
     """Names of the layers, as many as so many inches take; the last is always there."""
     short = len(names) > 1.25 * room
     step, last = -(-len(names) // max(2, int(1.6 * room))), len(names) - 1
@@ -68,7 +69,7 @@ def view(values: np.ndarray, flow: np.ndarray) -> tuple[float, float]:
 
 
 def put_nodes(
-    axis: Any,
+    axis: Axes,
     geometry: EmergentGeometry,
     colours: NodeColours,
     x: np.ndarray,
@@ -94,7 +95,7 @@ def put_nodes(
 
 
 def put_beyond(
-    axis: Any, colours: NodeColours, x: np.ndarray, y: np.ndarray, nodes: np.ndarray
+    axis: Axes, colours: NodeColours, x: np.ndarray, y: np.ndarray, nodes: np.ndarray
 ) -> None:
     """Nodes out of view as triangles at the axis' edge, where they would leave it."""
     limits = [np.array(axis.get_xlim()), np.array(axis.get_ylim())]
@@ -115,7 +116,7 @@ def put_beyond(
         )
 
 
-def put_scale(figure: Any, axes: list[Any], colours: NodeColours, slender: int = 28) -> None:
+def put_scale(figure: Figure, axes: list[Axes], colours: NodeColours, slender: int = 28) -> None:
     """A colour bar, or a legend of the categories."""
     if not colours.categories:
         bar = figure.colorbar(
@@ -123,9 +124,10 @@ def put_scale(figure: Any, axes: list[Any], colours: NodeColours, slender: int =
         )
         bar.set_label(colours.label)
         return
+    shades = map(to_hex, colours.scale.to_rgba(np.arange(len(colours.categories))))
     handles = [
-        Line2D([], [], ls="", marker="o", color=colours.scale.to_rgba(number), label=name)
-        for number, name in enumerate(colours.categories)
+        Line2D([], [], ls="", marker="o", color=shade, label=name)
+        for shade, name in zip(shades, colours.categories)
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False)
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import itertools
 import re
-from typing import Any
+from collections.abc import Iterable
 
 import matplotlib
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import ListedColormap, LogNorm
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.typing import ColorType
 
 from ..studies.comparison.options import LEAST_ACTION, NAMES, PATH_NAMES
+from ..studies.comparison.result import Comparison
+from ..studies.least_action.study import LeastActionPath
 from .fisher import plot_fisher
 from .panels import COLOURS, STYLES, new_panels, to_png
 
@@ -22,7 +26,7 @@ __all__ = ["comparison_figures", "plot_least_action"]
 N_TRACES = 24
 
 
-def comparison_figures(comparison: Any) -> dict[str, bytes]:
+def comparison_figures(comparison: Comparison) -> dict[str, bytes]:
     """Draw all figures: PNG bytes by name, in the order of the report."""
     figures = {"lengths": _lengths(comparison), "speed": _speed(comparison)}
     figures["paths"] = _paths(comparison)
@@ -35,7 +39,7 @@ def comparison_figures(comparison: Any) -> dict[str, bytes]:
     return {name: to_png(figure) for name, figure in figures.items()}
 
 
-def plot_least_action(path: Any) -> Figure:
+def plot_least_action(path: LeastActionPath) -> Figure:
     """Draw what complexity buys: loss, accuracy and excess against length, a dot a weight λ.
 
     Panels whose numbers the path has not (no accuracy, no geodesics) are left out.
@@ -60,42 +64,18 @@ def plot_least_action(path: Any) -> Figure:
     >>> [axis.get_ylabel() for axis in gn.plotting.plot_least_action(path).axes]
     ['task loss', 'accuracy', 'excess (length / distance)', 'λ']
     """
-    panels = {
-        "task loss": {"trained on": path.losses, "held out": path.heldout_losses},
-        "accuracy": {"trained on": path.train_scores, "held out": path.heldout_scores},
-        "excess (length / distance)": {"": path.excesses},
-    }
-    panels = {
-        label: shown
-        for label, rows in panels.items()
-        if (shown := {name: row for name, row in rows.items() if np.isfinite(row).any()})
-    }
+    panels = _panels_of(path)
     figure, axes = new_panels(len(panels), 3.8, 3.5)
-    positive = path.weights[path.weights > 0]
-    ends = (positive.min(), positive.max()) if len(positive) else (0.1, 1.0)
-    dark = ListedColormap(matplotlib.colormaps["plasma"](np.linspace(0, 0.85, 256)))
-    scale = ScalarMappable(LogNorm(ends[0], max(ends[1], 1.001 * ends[0])), dark)
-    colours = [scale.to_rgba(weight) if weight > 0 else "#111111" for weight in path.weights]
+    scale = _scale_of(path.weights)
+    colours = [_shade(scale, weight) for weight in path.weights.tolist()]
     for axis, (label, rows) in zip(axes, panels.items()):
-        for name, row in rows.items():
-            held = name == "held out"
-            axis.plot(path.lengths, row, color="#999999", ls="--" if held else "-", lw=1, zorder=1)
-            axis.scatter(
-                path.lengths,
-                row,
-                s=34,
-                edgecolors=colours,
-                facecolors="white" if held else colours,
-                zorder=3,
-            )
-        axis.set_xscale("log")
-        axis.set_xlabel("complexity (length of the network)")
+        _put_against_length(axis, path, rows, colours)
         axis.set_ylabel(label)
         if label.startswith("excess"):
             axis.axhline(1.0, color="#888888", lw=1, zorder=0)
         if len(rows) > 1:
             axis.legend(handles=_handles(rows), frameon=False, fontsize=9)
-    bar = figure.colorbar(scale, ax=list(axes), pad=0.01, aspect=28)
+    bar = figure.colorbar(scale, ax=axes, pad=0.01, aspect=28)
     bar.set_label("λ", rotation=0, labelpad=8)
     metric = re.sub(r"\d+\.\d{4,}", lambda found: f"{float(found[0]):.4g}", path.metric)
     plain = "; black: λ = 0" if (path.weights == 0).any() else ""
@@ -103,7 +83,56 @@ def plot_least_action(path: Any) -> Figure:
     return figure
 
 
-def _handles(names: Any) -> list[Line2D]:
+def _panels_of(path: LeastActionPath) -> dict[str, dict[str, np.ndarray]]:
+    """Rows of numbers by name, panel by panel; what has no number at all is left out."""
+    panels = {
+        "task loss": {"trained on": path.losses, "held out": path.heldout_losses},
+        "accuracy": {"trained on": path.train_scores, "held out": path.heldout_scores},
+        "excess (length / distance)": {"": path.excesses},
+    }
+    return {
+        label: shown
+        for label, rows in panels.items()
+        if (shown := {name: row for name, row in rows.items() if np.isfinite(row).any()})
+    }
+
+
+def _scale_of(weights: np.ndarray) -> ScalarMappable:
+    """A logarithmic scale of the weights above zero, none too pale."""
+    positive = weights[weights > 0]
+    ends = (positive.min(), positive.max()) if len(positive) else (0.1, 1.0)
+    dark = ListedColormap(matplotlib.colormaps["plasma"](np.linspace(0, 0.85, 256)))
+    return ScalarMappable(LogNorm(ends[0], max(ends[1], 1.001 * ends[0])), dark)
+
+
+def _shade(scale: ScalarMappable, weight: float) -> ColorType:
+    """Colour of a weight; black for none."""
+    if weight <= 0:
+        return "#111111"
+    red, green, blue, opacity = scale.to_rgba(np.asarray(weight))
+    return float(red), float(green), float(blue), float(opacity)
+
+
+def _put_against_length(
+    axis: Axes, path: LeastActionPath, rows: dict[str, np.ndarray], colours: list[ColorType]
+) -> None:
+    """Rows of numbers against the length of the network: open dots for what was held out."""
+    for name, row in rows.items():
+        held = name == "held out"
+        axis.plot(path.lengths, row, color="#999999", ls="--" if held else "-", lw=1, zorder=1)
+        axis.scatter(
+            path.lengths,
+            row,
+            s=34,
+            edgecolors=colours,
+            facecolors="white" if held else colours,
+            zorder=3,
+        )
+    axis.set_xscale("log")
+    axis.set_xlabel("complexity (length of the network)")
+
+
+def _handles(names: Iterable[str]) -> list[Line2D]:
     """Legend of dots: filled for what was trained on, open for what was held out."""
     return [
         Line2D(
@@ -121,39 +150,42 @@ def _handles(names: Any) -> list[Line2D]:
     ]
 
 
-def _lengths(comparison: Any) -> Figure:
+def _lengths(comparison: Comparison) -> Figure:
     """Bars of every path's length over the distance of its ends, a panel a metric."""
     paths = list(comparison.lengths)
     figure, axes = new_panels(
         len(comparison.geodesics), 3.9, 0.55 + 0.52 * (len(paths) + 1), sharey=True
     )
-    for axis, (name, geo) in zip(axes, comparison.geodesics.items()):
-        ratios = [comparison.ratios(path)[name] for path in paths]
-        finite = [r for r in ratios if np.isfinite(r)] or [1.0]
-        positions = np.arange(len(paths))
-        axis.barh(
-            positions,
-            [r if np.isfinite(r) else 0 for r in ratios],
-            color=[COLOURS[path] for path in paths],
-            height=0.62,
-        )
-        for y, path, ratio in zip(positions, paths, ratios):
-            text = f"{ratio:.3f}" if np.isfinite(ratio) else "unknown"
-            if path == LEAST_ACTION:
-                text += f" of {comparison.geodesics_of(path)[name].distance:.4g}"
-            axis.text(max(ratio, 0) if np.isfinite(ratio) else 0, y, f" {text}", va="center")
-        axis.axvline(1.0, color="#888888", lw=1, zorder=0)
-        axis.set_xlim(0, max(finite) * (1.5 if LEAST_ACTION in paths else 1.2))
-        axis.set_title(f"in {NAMES[name]}: distance {geo.distance:.5g}", fontsize=11)
-        axis.set_xlabel("length / distance")
-        axis.set_yticks(positions, [PATH_NAMES[path] for path in paths])
+    for axis, name in zip(axes, comparison.geodesics):
+        _put_ratios(axis, comparison, name)
+        axis.set_yticks(range(len(paths)), [PATH_NAMES[path] for path in paths])
         axis.invert_yaxis()
     # sharing the axis inverts it once a panel: an even number would undo it
     axes[0].set_ylim(len(paths) - 0.5, -0.5)
     return figure
 
 
-def _speed(comparison: Any) -> Figure:
+def _put_ratios(axis: Axes, comparison: Comparison, name: str) -> None:
+    """Bars of one metric, each with its number."""
+    paths = list(comparison.lengths)
+    ratios = [comparison.ratios(path)[name] for path in paths]
+    drawn = [ratio if np.isfinite(ratio) else 0 for ratio in ratios]
+    axis.barh(range(len(paths)), drawn, color=[COLOURS[path] for path in paths], height=0.62)
+    for y, (path, ratio) in enumerate(zip(paths, ratios)):
+        text = f"{ratio:.3f}" if np.isfinite(ratio) else "unknown"
+        if path == LEAST_ACTION:
+            text += f" of {comparison.geodesics_of(path)[name].distance:.4g}"
+        axis.text(max(drawn[y], 0), y, f" {text}", va="center")
+    axis.axvline(1.0, color="#888888", lw=1, zorder=0)
+    longest = max([ratio for ratio in ratios if np.isfinite(ratio)], default=1.0)
+    axis.set_xlim(0, longest * (1.5 if LEAST_ACTION in paths else 1.2))
+    axis.set_title(
+        f"in {NAMES[name]}: distance {comparison.geodesics[name].distance:.5g}", fontsize=11
+    )
+    axis.set_xlabel("length / distance")
+
+
+def _speed(comparison: Comparison) -> Figure:
     """Speed along every path over its mean, a panel a metric."""
     figure, axes = new_panels(len(comparison.geodesics), 3.9, 3.2, sharey=True)
     top = 1.0
@@ -185,7 +217,7 @@ def _speed(comparison: Any) -> Figure:
     return figure
 
 
-def _paths(comparison: Any) -> Figure:
+def _paths(comparison: Comparison) -> Figure:
     """Paths of some points in the plane of the principal components of both ends."""
     curves = comparison.curves
     start = comparison.sample.points
@@ -210,13 +242,12 @@ def _paths(comparison: Any) -> Figure:
             )
         else:
             plane = (curve.states - centre) @ axes_of.T
-        axis.scatter(*plane[-1].T, s=5, color="#dddddd", zorder=0)
+        axis.scatter(plane[-1, :, 0], plane[-1, :, 1], s=5, color="#dddddd", zorder=0)
         for i in shown:
             axis.plot(*plane[:, i].T, color=colours[i], lw=1.3)
-        axis.scatter(
-            *plane[0, shown].T, s=22, facecolors="white", edgecolors=colours[shown], zorder=3
-        )
-        axis.scatter(*plane[-1, shown].T, s=22, color=colours[shown], zorder=3)
+        (first, second), (last_first, last_second) = plane[0, shown].T, plane[-1, shown].T
+        axis.scatter(first, second, s=22, facecolors="white", edgecolors=colours[shown], zorder=3)
+        axis.scatter(last_first, last_second, s=22, color=colours[shown], zorder=3)
         axis.set_title(PATH_NAMES[name], fontsize=11)
         axis.set_xlabel("time" if flat else "first principal component")
     axes[0].set_ylabel("x" if flat else "second principal component")
@@ -230,7 +261,7 @@ def _class_colours(codes: np.ndarray) -> np.ndarray:
     return map_(codes / codes.max())
 
 
-def _sensitivity(comparison: Any) -> Figure:
+def _sensitivity(comparison: Comparison) -> Figure:
     """Excess over kernel widths and ridges."""
     chosen = {"width": "kernel width", "ridge": "ridge ε"}
     found = [key for key in chosen if key in comparison.sensitivity]
@@ -270,7 +301,7 @@ def _sensitivity(comparison: Any) -> Figure:
     return figure
 
 
-def _seeds(comparison: Any) -> Figure:
+def _seeds(comparison: Comparison) -> Figure:
     """Excess of the network for every seed."""
     metrics = list(comparison.geodesics)
     figure, (axis,) = new_panels(1, 5.2, 3.2)

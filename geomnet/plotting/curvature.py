@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from textwrap import fill
-from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, SymmetricalLogLocator
 
-from ..curvature import forman, ollivier, resistance_curvature
+from ..curvature import Curvature, forman, ollivier, resistance_curvature
 from ..emergent import EmergentGeometry
+from ..emergent.export import edge_values
 from ..errors import InputError
 from .artists import check_geometry, layer_ticks
-from .node_colours import curvature_in_words, kept_curvature
+from .node_colours import curvature_in_words
 from .panels import new_panels
 
 __all__ = ["curvature_of", "plot_curvature", "put_curvature"]
 
-KINDS = {
-    "ollivier": lambda geometry: ollivier(geometry),
+KINDS: dict[str, Callable[[EmergentGeometry], Curvature]] = {
+    "ollivier": ollivier,
     "ollivier_average": lambda geometry: ollivier(geometry, mode="average"),
     "ollivier_bound": lambda geometry: ollivier(geometry, mode="bound"),
     "ollivier_upper": lambda geometry: ollivier(geometry, mode="upper"),
-    "forman": lambda geometry: forman(geometry),
+    "forman": forman,
     "forman_augmented": lambda geometry: forman(geometry, method="augmented"),
     "resistance": lambda geometry: resistance_curvature(geometry).edges,
 }
@@ -39,17 +41,19 @@ SPREAD = 0.3
 """Width of a cloud of dots, in layers."""
 
 
-def curvature_of(geometry: EmergentGeometry, kind: str) -> np.ndarray:
-    """Curvature of every edge: the one in ``geometry.curvatures``, else computed and kept."""
-    if kind in geometry.curvatures:
-        return kept_curvature(geometry, kind)
+def curvature_of(geometry: EmergentGeometry, kind: str | Curvature) -> Curvature:
+    """Curvature of every edge: the one given, or that of a kind, computed."""
+    if isinstance(kind, Curvature):
+        edge_values(geometry, kind)
+        return kind
     if kind not in KINDS:
-        known = ", ".join(dict.fromkeys([*KINDS, *geometry.curvatures]))
-        raise InputError(f"kind: unknown {kind!r}; choose from {known}")
+        raise InputError(f"kind: unknown {kind!r}; choose from {', '.join(KINDS)}")
     return KINDS[kind](geometry)
 
 
-def plot_curvature(geometry: EmergentGeometry, kind: str = "ollivier_average") -> Figure:
+def plot_curvature(
+    geometry: EmergentGeometry, kind: str | Curvature = "ollivier_average"
+) -> Figure:
     """Draw the curvature of all edges against depth, by the layers they join.
 
     Dots are edges (of more than 300 between two layers their quantiles), thick bars hold the
@@ -61,10 +65,10 @@ def plot_curvature(geometry: EmergentGeometry, kind: str = "ollivier_average") -
     Parameters
     ----------
     geometry : EmergentGeometry
-    kind : str
+    kind : str or Curvature
         "ollivier", "ollivier_average", "ollivier_bound", "ollivier_upper", "forman",
-        "forman_augmented", "resistance", or another name in ``geometry.curvatures``. Computed, and
-        kept there, where it is not there.
+        "forman_augmented" or "resistance", which are computed, or a curvature of the geometry's
+        edges, as ``gn.ollivier(geometry)`` is.
 
     Returns
     -------
@@ -74,13 +78,13 @@ def plot_curvature(geometry: EmergentGeometry, kind: str = "ollivier_average") -
     Raises
     ------
     InputError
-        Where the kind is unknown or has not one number for each edge, and where edges have no
-        length, their ends being copies.
+        Where the kind is unknown or a curvature of other edges, and where edges have no length,
+        their ends being copies.
 
     Examples
     --------
     >>> import geomnet as gn
-    >>> from geomnet.reports import plot_curvature
+    >>> from geomnet.plotting import plot_curvature
     >>> sample = gn.datasets.load("iris", n=100, seed=0)
     >>> network = gn.FeedForward((4, 8, 8, 3), "tanh")
     >>> geometry = gn.EmergentGeometry.from_network(
@@ -92,21 +96,23 @@ def plot_curvature(geometry: EmergentGeometry, kind: str = "ollivier_average") -
     check_geometry(geometry)
     width = float(np.clip(2.4 + 1.1 * len(geometry.names), 5.2, 12))
     figure, (axis,) = new_panels(1, width, 3.8)
-    put_curvature(axis, geometry, kind, width)
+    put_curvature(axis, geometry, curvature_of(geometry, kind), width)
     return figure
 
 
-def put_curvature(axis: Any, geometry: EmergentGeometry, kind: str, room: float) -> None:
+def put_curvature(
+    axis: Axes, geometry: EmergentGeometry, curvature: Curvature, room: float
+) -> None:
     """Draw curvature on an axis."""
     layer_ticks(axis, geometry.names, room)
     axis.set_xlim(-0.2, len(geometry.names) - 0.8)
     axis.set_xlabel("layer")
-    name = curvature_in_words(kind)
+    name = curvature_in_words(curvature.name)
     axis.set_ylabel(name)
     if not len(geometry.edges):
         axis.set_title("no edges", fontsize=10)
         return
-    values = curvature_of(geometry, kind)
+    values = curvature.array
     pairs, pair = np.unique(geometry.layer[geometry.edges], axis=0, return_inverse=True)
     pair = pair.reshape(-1)
     medians = []
@@ -132,7 +138,7 @@ def put_curvature(axis: Any, geometry: EmergentGeometry, kind: str, room: float)
     axis.set_title(title, fontsize=10)
 
 
-def _bend(axis: Any, values: np.ndarray, linear: float) -> None:
+def _bend(axis: Axes, values: np.ndarray, linear: float) -> None:
     """A scale that is linear within ±`linear`, and has its ticks on both sides of that."""
     axis.set_yscale("symlog", linthresh=linear)
     least, most = min(values.min(), 0.0), max(values.max(), 0.0)
@@ -149,7 +155,7 @@ def _bend(axis: Any, values: np.ndarray, linear: float) -> None:
     )
 
 
-def _put_distribution(axis: Any, at: float, found: np.ndarray, colour: str, thick: float) -> None:
+def _put_distribution(axis: Axes, at: float, found: np.ndarray, colour: str, thick: float) -> None:
     """Dots of edges, quantiles over them."""
     dots = found
     if len(found) > MOST_DOTS:

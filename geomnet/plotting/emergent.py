@@ -1,20 +1,22 @@
-"""First pictures of an emergent geometry: spectrum, time, curvature, and all of them together."""
+"""First pictures of an emergent geometry: spectrum, time, and both with landscape and curvature."""
 
 from __future__ import annotations
 
 from textwrap import fill
-from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from ..emergent import EmergentGeometry
-from ..emergent.relations import Relation
+from ..curvature import Curvature
+from ..emergent import EmergentGeometry, Relation, capacity, efficiency, robustness
 from ..errors import InputError
 from .artists import check_geometry, layer_ticks
-from .curvature import put_curvature
+from .curvature import curvature_of, put_curvature
 from .landscape import put_landscape
+from .node_colours import Colour
+from .node_names import Labels
 from .panels import COLOURS, new_panels
 
 __all__ = ["plot_geometry", "plot_spectrum", "plot_time"]
@@ -30,18 +32,21 @@ FLOOR = 1e-4
 
 def plot_geometry(
     geometry: EmergentGeometry,
-    colour: Any = "flow",
+    colour: Colour = "flow",
     relation: Relation | None = None,
     *,
-    labels: Any = None,
+    labels: Labels | None = None,
+    curvature: Curvature | None = None,
 ) -> Figure:
     """Draw a geometry at first sight: landscape, spectrum, time and curvature.
 
     Parameters
     ----------
     geometry, colour, relation, labels
-        As :func:`plot_landscape` takes them. The curvature is average Ollivier curvature, of the
-        default relation's lengths.
+        As :func:`plot_landscape` takes them.
+    curvature : Curvature, optional
+        Of the geometry's edges; average Ollivier curvature of the default relation's lengths if
+        not given.
 
     Returns
     -------
@@ -51,7 +56,7 @@ def plot_geometry(
     Examples
     --------
     >>> import geomnet as gn
-    >>> from geomnet.reports import plot_geometry
+    >>> from geomnet.plotting import plot_geometry
     >>> sample = gn.datasets.load("iris", n=100, seed=0)
     >>> network = gn.FeedForward((4, 8, 8, 3), "tanh")
     >>> geometry = gn.EmergentGeometry.from_network(
@@ -70,8 +75,9 @@ def plot_geometry(
     put_landscape(figure, top, geometry, colour, relation, labels=labels)
     _put_spectrum(below[0], geometry)
     _put_time(below[1], geometry, ROOM)
-    if "ollivier_average" in geometry.curvatures or _all_have_lengths(geometry):
-        put_curvature(below[2], geometry, "ollivier_average", ROOM)
+    if curvature is not None or _all_have_lengths(geometry):
+        kind = "ollivier_average" if curvature is None else curvature
+        put_curvature(below[2], geometry, curvature_of(geometry, kind), ROOM)
     else:
         below[2].set_title("no curvature", fontsize=10)
         below[2].text(0.5, 0.5, fill(NO_LENGTH, 34), ha="center", va="center", fontsize=9)
@@ -106,7 +112,7 @@ def plot_spectrum(geometry: EmergentGeometry) -> Figure:
     Examples
     --------
     >>> import geomnet as gn
-    >>> from geomnet.reports import plot_spectrum
+    >>> from geomnet.plotting import plot_spectrum
     >>> sample = gn.datasets.load("iris", n=100, seed=0)
     >>> network = gn.FeedForward((4, 8, 8, 3), "tanh")
     >>> geometry = gn.EmergentGeometry.from_network(
@@ -138,7 +144,7 @@ def plot_time(geometry: EmergentGeometry) -> Figure:
     Examples
     --------
     >>> import geomnet as gn
-    >>> from geomnet.reports import plot_time
+    >>> from geomnet.plotting import plot_time
     >>> sample = gn.datasets.load("iris", n=100, seed=0)
     >>> network = gn.FeedForward((4, 8, 8, 3), "tanh")
     >>> geometry = gn.EmergentGeometry.from_network(
@@ -154,7 +160,7 @@ def plot_time(geometry: EmergentGeometry) -> Figure:
     return figure
 
 
-def _put_spectrum(axis: Any, geometry: EmergentGeometry) -> None:
+def _put_spectrum(axis: Axes, geometry: EmergentGeometry) -> None:
     values, line = geometry.spectrum, 1 / geometry.n
     held = int(np.sum(values > line))
     shown = values > FLOOR * min(values[0], line)
@@ -179,13 +185,13 @@ def _put_spectrum(axis: Any, geometry: EmergentGeometry) -> None:
     axis.set_xlabel(f"number of the eigenvalue ({held} of {len(values)} above 1/n)")
     axis.set_ylabel("eigenvalue of normalised gate Fisher")
     axis.set_title(
-        f"capacity {geometry.capacity:.3g} nats, efficiency {geometry.efficiency:.2f}, "
-        f"robustness {geometry.robustness:.2g}",
+        f"capacity {capacity(geometry):.3g} nats, efficiency {efficiency(geometry):.2f}, "
+        f"robustness {robustness(geometry):.2g}",
         fontsize=9.5,
     )
 
 
-def _put_time(axis: Any, geometry: EmergentGeometry, room: float) -> None:
+def _put_time(axis: Axes, geometry: EmergentGeometry, room: float) -> None:
     layers = np.arange(len(geometry.names))
     known = np.isfinite(geometry.time)
     pairs = np.unique(geometry.layer[geometry.edges], axis=0).reshape(-1, 2)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
+from ..studies.comparison.fisher_summary import FisherSummary
 from .panels import COLOURS, new_panels
 
 __all__ = ["plot_fisher"]
@@ -16,7 +16,7 @@ COLOUR = COLOURS["fisher-rao"]
 MOST_TICKS = 12
 
 
-def plot_fisher(summary: Any) -> Figure:
+def plot_fisher(summary: FisherSummary) -> Figure:
     """Draw the spectrum, and how the layers share the trace and the information length.
 
     Parameters
@@ -59,7 +59,7 @@ def plot_fisher(summary: Any) -> Figure:
     return figure
 
 
-def _bars(axis: Any, heights: np.ndarray, names: tuple[str, ...]) -> None:
+def _bars(axis: Axes, heights: np.ndarray, names: tuple[str, ...]) -> None:
     """Bars of the layers, the share of each above it where there is room."""
     axis.bar(np.arange(len(names)), heights, color=COLOUR, width=0.72)
     if len(names) <= MOST_TICKS:

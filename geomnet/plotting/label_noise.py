@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..errors import InputError
@@ -54,7 +53,7 @@ def plot_label_noise(study: LabelNoiseStudy) -> Figure:
     Examples
     --------
     >>> import geomnet as gn
-    >>> from geomnet.reports.label_noise import plot_label_noise
+    >>> from geomnet.plotting import plot_label_noise
     >>> from geomnet.studies.label_noise import label_noise_study
     >>> sample = gn.datasets.load("iris", n=40, seed=0)
     >>> network = gn.FeedForward((4, 6, 6, 3), skips={1: 0.5})
@@ -96,7 +95,7 @@ def plot_label_noise(study: LabelNoiseStudy) -> Figure:
 
 
 def _measure(
-    axis: Any, study: LabelNoiseStudy, name: str, colour: str, line: str, label: str
+    axis: Axes, study: LabelNoiseStudy, name: str, colour: str, line: str, label: str
 ) -> None:
     """One measure: dots of the networks, means with their standard errors."""
     values = getattr(study, name)

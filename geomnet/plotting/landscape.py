@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from scipy.sparse import csr_array
 
-from ..emergent import EmergentGeometry
-from ..emergent.relations import Relation, relation_or_default
+from ..emergent import EmergentGeometry, Relation
+from ..emergent.relations import relation_or_default
 from ..utils.validation import check_integer
 from .artists import (
     LARGEST,
@@ -23,8 +22,8 @@ from .artists import (
     view,
 )
 from .mds import places_of
-from .node_colours import node_colours
-from .node_names import names_of, put_names, width_of
+from .node_colours import Colour, node_colours
+from .node_names import Labels, names_of, put_names, width_of
 
 __all__ = ["plot_landscape", "put_landscape", "strongest"]
 
@@ -42,11 +41,11 @@ within this share of the way from layer to layer."""
 
 def plot_landscape(
     geometry: EmergentGeometry,
-    colour: Any = "flow",
+    colour: Colour = "flow",
     relation: Relation | None = None,
     *,
     edges: int | None = None,
-    labels: Any = None,
+    labels: Labels | None = None,
 ) -> Figure:
     r"""Draw nodes by layer, at heights whose differences stand for emergent distances.
 
@@ -60,9 +59,9 @@ def plot_landscape(
     Parameters
     ----------
     geometry : EmergentGeometry
-    colour : str or array_like, shape (N,)
+    colour : str, Curvature, or array_like of shape (N,)
         "flow", "fisher", "planck_length", "horizon", "time", "capacity" (what a node holds of it),
-        the name of a curvature in ``geometry.curvatures`` (mean over a node's edges), or values.
+        a curvature of the edges (mean over a node's), as ``gn.ollivier(geometry)``, or values.
         Values far out (three interquartile ranges beyond a quartile) have the colour of their end.
     relation : Relation, optional
         Of the distances; the default relation's if not given. Parts at infinite distance are drawn
@@ -88,7 +87,7 @@ def plot_landscape(
     Examples
     --------
     >>> import geomnet as gn
-    >>> from geomnet.reports import plot_landscape
+    >>> from geomnet.plotting import plot_landscape
     >>> sample = gn.datasets.load("iris", n=100, seed=0)
     >>> network = gn.FeedForward((4, 8, 8, 3), "tanh")
     >>> geometry = gn.EmergentGeometry.from_network(
@@ -108,13 +107,13 @@ def plot_landscape(
 
 
 def put_landscape(
-    figure: Any,
-    axis: Any,
+    figure: Figure,
+    axis: Axes,
     geometry: EmergentGeometry,
-    colour: Any,
+    colour: Colour,
     relation: Relation | None,
     edges: int | None = None,
-    labels: Any = None,
+    labels: Labels | None = None,
 ) -> None:
     """Draw the landscape on an axis."""
     if edges is not None:
@@ -172,7 +171,7 @@ def _room(geometry: EmergentGeometry) -> float:
 
 
 def _put_edges(
-    axis: Any,
+    axis: Axes,
     geometry: EmergentGeometry,
     x: np.ndarray,
     y: np.ndarray,

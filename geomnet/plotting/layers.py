@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
-from ..emergent import EmergentGeometry
-from ..emergent.relations import Relation, relation_or_default
+from ..emergent import EmergentGeometry, Relation
+from ..emergent.relations import relation_or_default
 from ..errors import InputError
 from ..utils.validation import check_integer
 from .artists import (
@@ -22,7 +23,7 @@ from .artists import (
     view,
 )
 from .mds import places_of
-from .node_colours import node_colours
+from .node_colours import Colour, node_colours
 
 __all__ = ["plot_layers"]
 
@@ -33,11 +34,11 @@ SPECK, SPECKS = 1 / 6, 0.25
 
 def plot_layers(
     geometry: EmergentGeometry,
-    colour: Any = "flow",
+    colour: Colour = "flow",
     relation: Relation | None = None,
     *,
     nearest: int = 2,
-    layers: Any = None,
+    layers: Sequence[int] | None = None,
     shared: bool | None = None,
 ) -> Figure:
     """Draw every layer as a map, in two coordinates that all layers share.
@@ -67,7 +68,7 @@ def plot_layers(
     Examples
     --------
     >>> import geomnet as gn
-    >>> from geomnet.reports import plot_layers
+    >>> from geomnet.plotting import plot_layers
     >>> sample = gn.datasets.load("iris", n=100, seed=0)
     >>> network = gn.FeedForward((4, 8, 8, 3), "tanh")
     >>> geometry = gn.EmergentGeometry.from_network(
@@ -90,16 +91,7 @@ def plot_layers(
     if shared is None:
         sizes = np.array([half for _, _, half in frames.values() if half])
         shared = not len(sizes) or bool(np.mean(sizes < SPECK * common[2]) < SPECKS)
-    columns = min(MOST_COLUMNS, len(shown))
-    rows = -(-len(shown) // columns)
-    columns = -(-len(shown) // rows)  # the last row as full as can be
-    figure = Figure(figsize=(max(2.3 * columns, 4.6) + 0.9, 2.5 * rows + 0.4), layout="constrained")
-    grid = figure.subplots(rows, columns, squeeze=False, sharex=shared, sharey=shared)
-    for axis in grid.flat[len(shown) :]:
-        axis.remove()
-    axes = list(grid.flat[: len(shown)])
-    for axis in axes[-columns:]:
-        axis.tick_params(labelbottom=True)
+    figure, axes, rows = _grid(len(shown), shared)
     unseen = np.zeros(geometry.n_nodes, dtype=bool)
     for axis, number in zip(axes, shown):
         nodes = geometry.in_layer(number)
@@ -110,21 +102,41 @@ def plot_layers(
         unseen[out] = True
         pairs = _nearest(distances[np.ix_(nodes, nodes)], nearest)
         ends = np.stack([x[nodes], y[nodes]], axis=1)[pairs]
-        axis.add_collection(LineCollection(ends, colors="#bbbbbb", linewidths=0.8, zorder=1))
+        axis.add_collection(LineCollection(list(ends), colors="#bbbbbb", linewidths=0.8, zorder=1))
         put_nodes(axis, geometry, colours, x, y, nodes, LARGEST)
         put_beyond(axis, colours, x, y, out)
         axis.set_title(geometry.names[number], fontsize=11)
-        axis.set_aspect("equal")
-        axis.spines[["top", "right"]].set_visible(False)
-        if not shared:
-            axis.locator_params(nbins=3)
-            axis.tick_params(labelsize=8)
+        _finish(axis, shared)
     put_scale(figure, axes, colours, 28 * rows)
     figure.supxlabel("emergent distance, second direction", fontsize=10)
     figure.supylabel("first direction", fontsize=10)
     title = title_of(places, relation, geometry.flow, unseen)
     figure.suptitle(title + ("" if shared else "\neach layer in its own scale"), fontsize=10)
     return figure
+
+
+def _grid(count: int, shared: bool) -> tuple[Figure, list[Axes], int]:
+    """A figure of so many maps, in rows as full as can be: figure, axes, number of rows."""
+    columns = min(MOST_COLUMNS, count)
+    rows = -(-count // columns)
+    columns = -(-count // rows)  # the last row as full as can be
+    figure = Figure(figsize=(max(2.3 * columns, 4.6) + 0.9, 2.5 * rows + 0.4), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False, sharex=shared, sharey=shared)
+    for axis in grid.flat[count:]:
+        axis.remove()
+    axes = list(grid.flat[:count])
+    for axis in axes[-columns:]:
+        axis.tick_params(labelbottom=True)
+    return figure, axes, rows
+
+
+def _finish(axis: Axes, shared: bool) -> None:
+    """One unit for both directions; ticks that leave room where every map has its own."""
+    axis.set_aspect("equal")
+    axis.spines[["top", "right"]].set_visible(False)
+    if not shared:
+        axis.locator_params(nbins=3)
+        axis.tick_params(labelsize=8)
 
 
 def _frame(
@@ -146,7 +158,7 @@ def _nearest(distances: np.ndarray, most: int) -> np.ndarray:
     return pairs[np.isfinite(away[pairs[:, 0], pairs[:, 1]])]
 
 
-def _shown(geometry: EmergentGeometry, layers: Any) -> list[int]:
+def _shown(geometry: EmergentGeometry, layers: Sequence[int] | None) -> list[int]:
     count = len(geometry.names)
     if layers is None:
         return list(range(count))

@@ -4,25 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeAlias
 
 import matplotlib
 import numpy as np
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import CenteredNorm, ListedColormap, LogNorm, Normalize
+from numpy.typing import ArrayLike
 
-from ..curvature import WeightedGraph
-from ..emergent import EmergentGeometry
+from ..curvature import Curvature
+from ..emergent import EmergentGeometry, capacity_shares, horizon, planck_length
+from ..emergent.export import edge_values
 from ..errors import InputError
 from ..utils.validation import check_array
 
-__all__ = [
-    "NodeColours",
-    "capacity_shares",
-    "curvature_in_words",
-    "kept_curvature",
-    "node_colours",
-]
+__all__ = ["Colour", "NodeColours", "curvature_in_words", "node_colours"]
+
+Colour: TypeAlias = str | Curvature | ArrayLike
+"""What colours nodes: the name of an attribute, a curvature, or a value for each of them."""
 
 HORIZON = ("#999999", "#d55e00")
 """Of nodes that can be seen, and of those behind a horizon."""
@@ -43,14 +42,14 @@ class NodeColours:
     """
 
     values: np.ndarray
-    scale: Any
+    scale: ScalarMappable
     label: str
     categories: tuple[str, ...] = ()
 
     @property
     def extend(self) -> str:
         """At which ends values pass the scale, as a colour bar says it."""
-        least, most = float(self.scale.norm.vmin), float(self.scale.norm.vmax)
+        least, most = np.array(self.scale.get_clim(), dtype=float).tolist()
         slack = 1e-9 * (most - least)
         shown = self.values[np.isfinite(self.values)]
         below, above = (shown < least - slack).any(), (shown > most + slack).any()
@@ -68,23 +67,14 @@ class NodeColours:
         return np.where(bright > PALE, "#555555", "#ffffff")
 
 
-def capacity_shares(geometry: EmergentGeometry) -> np.ndarray:
-    r"""What every node holds of the capacity, :math:`½[\log(I + n\mathcal K)]_{ii}`, in nats.
-
-    They sum to the capacity.
-    """
-    values, vectors = np.linalg.eigh(geometry.normalised)
-    return 0.5 * (vectors**2 @ np.log1p(geometry.n * np.maximum(values, 0.0)))
-
-
 ATTRIBUTES: dict[str, tuple[Callable[[EmergentGeometry], np.ndarray], str]] = {
     "flow": (lambda geometry: geometry.flow, "flow E|s|"),
     "fisher": (lambda geometry: np.diag(geometry.gate_fisher), "gate Fisher E|s|²"),
     "planck_length": (
-        lambda geometry: geometry.planck_length,
+        planck_length,
         "Planck length (of the factor 1 + ε of a node)",
     ),
-    "horizon": (lambda geometry: geometry.horizon, "horizon"),
+    "horizon": (horizon, "horizon"),
     "time": (lambda geometry: geometry.time[geometry.layer], "emergent time"),
     "capacity": (capacity_shares, "share of the capacity (nats)"),
 }
@@ -107,41 +97,40 @@ CURVATURES = {
 }
 
 
-def node_colours(geometry: EmergentGeometry, colour: Any) -> NodeColours:
-    """Read the argument `colour`: the name of an attribute, of a curvature, or values."""
+def node_colours(geometry: EmergentGeometry, colour: Colour) -> NodeColours:
+    """Read the argument `colour`: the name of an attribute, a curvature, or values."""
+    if isinstance(colour, Curvature):
+        return _curvature_colours(geometry, colour)
     if not isinstance(colour, str):
         values = check_array("colour", colour, shape=(geometry.n_nodes,))
         return NodeColours(values, _scale(values), "")
-    if colour in ATTRIBUTES:
-        read, label = ATTRIBUTES[colour]
-        values = np.asarray(read(geometry), dtype=float)
-        if colour == "horizon":
-            scale = ScalarMappable(Normalize(0, 1), ListedColormap(HORIZON))
-            names = ("can be estimated", "behind a horizon, n E|s|² < 1")
-            return NodeColours(values, scale, label, names)
-        scale = _scale(values, colour in LOGARITHMIC, finer=colour == "planck_length")
-        return NodeColours(values, scale, label)
-    if colour in geometry.curvatures:
-        graph = WeightedGraph(geometry.n_nodes, geometry.edges)
-        values = graph.node_means(kept_curvature(geometry, colour))
-        label = f"{curvature_in_words(colour)}, mean of a node's edges"
-        least, most = _within_fences(values)
-        if max(least, -most) > (most - least) > 0:
-            return NodeColours(values, _scale(values), label)  # far from zero: no sign to show
-        spread = _within_fences(np.abs(values))[1] or 1.0
-        scale = ScalarMappable(CenteredNorm(0.0, spread), matplotlib.colormaps["PuOr_r"])
-        return NodeColours(values, scale, label)
-    known = ", ".join([*ATTRIBUTES, *geometry.curvatures])
-    raise InputError(
-        f"colour: unknown {colour!r}; choose from {known}, or give one number for each of "
-        f"{geometry.n_nodes} nodes (curvatures are known once they are computed)"
-    )
+    if colour not in ATTRIBUTES:
+        raise InputError(
+            f"colour: unknown {colour!r}; choose from {', '.join(ATTRIBUTES)}, or give a "
+            f"curvature, as gn.ollivier(geometry) is, or one number for each of "
+            f"{geometry.n_nodes} nodes"
+        )
+    read, label = ATTRIBUTES[colour]
+    values = np.asarray(read(geometry), dtype=float)
+    if colour == "horizon":
+        scale = ScalarMappable(Normalize(0, 1), ListedColormap(HORIZON))
+        names = ("can be estimated", "behind a horizon, n E|s|² < 1")
+        return NodeColours(values, scale, label, names)
+    scale = _scale(values, colour in LOGARITHMIC, finer=colour == "planck_length")
+    return NodeColours(values, scale, label)
 
 
-def kept_curvature(geometry: EmergentGeometry, name: str) -> np.ndarray:
-    """A curvature in ``geometry.curvatures``, which is one number for every edge."""
-    values = geometry.curvatures[name]
-    return check_array(f"geometry.curvatures[{name!r}]", values, shape=(len(geometry.edges),))
+def _curvature_colours(geometry: EmergentGeometry, curvature: Curvature) -> NodeColours:
+    """Means of a curvature over the edges of every node; about zero where it has two signs."""
+    edge_values(geometry, curvature)
+    values = curvature.node_means().array
+    label = f"{curvature_in_words(curvature.name)}, mean of a node's edges"
+    least, most = _within_fences(values)
+    if max(least, -most) > (most - least) > 0:
+        return NodeColours(values, _scale(values), label)  # far from zero: no sign to show
+    spread = _within_fences(np.abs(values))[1] or 1.0
+    scale = ScalarMappable(CenteredNorm(0.0, spread), matplotlib.colormaps["PuOr_r"])
+    return NodeColours(values, scale, label)
 
 
 def curvature_in_words(name: str) -> str:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
 import numpy as np
+from matplotlib.axes import Axes
 from scipy.optimize import isotonic_regression
 
 from ..emergent import EmergentGeometry
 from ..errors import InputError
 from ..utils.validation import check_integer
 
-__all__ = ["names_of", "put_names", "width_of"]
+__all__ = ["Labels", "names_of", "put_names", "width_of"]
+
+Labels: TypeAlias = Sequence[str] | Mapping[int, Sequence[str]]
+"""Names of the outputs, or of the units of layers by the layer's number."""
 
 MOST_NUMBERS, MOST_NAMES = 16, 28
 """How many outputs are numbered, and how many nodes of a layer named, those with the most flow."""
@@ -24,7 +28,7 @@ LONGEST = 24
 """Letters of a name that are drawn."""
 
 
-def names_of(geometry: EmergentGeometry, labels: Any) -> dict[int, list[str]]:
+def names_of(geometry: EmergentGeometry, labels: Labels | None) -> dict[int, list[str]]:
     """Names of the units by layer: those given, and the numbers of few outputs.
 
     Parameters
@@ -75,7 +79,7 @@ def width_of(names: list[str]) -> float:
 
 
 def put_names(
-    axis: Any,
+    axis: Axes,
     geometry: EmergentGeometry,
     named: dict[int, list[str]],
     x: np.ndarray,

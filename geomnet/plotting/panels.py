@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import io
-from typing import Any
 
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -30,10 +30,12 @@ def to_png(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
-def new_panels(count: int, width: float, height: float, **options: Any) -> tuple[Figure, Any]:
+def new_panels(
+    count: int, width: float, height: float, *, sharex: bool = False, sharey: bool = False
+) -> tuple[Figure, list[Axes]]:
     """Make a figure of panels side by side, each so wide, without a frame above and right."""
     figure = Figure(figsize=(width * count, height), layout="constrained")
-    axes = figure.subplots(1, count, squeeze=False, **options)[0]
+    axes = list(figure.subplots(1, count, squeeze=False, sharex=sharex, sharey=sharey)[0])
     for axis in axes:
         axis.spines[["top", "right"]].set_visible(False)
     return figure, axes

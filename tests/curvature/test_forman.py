@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from geomnet.curvature import (
+    Curvature,
     WeightedGraph,
     forman,
     ollivier,
@@ -194,7 +195,29 @@ def test_arrays_say_what_they_are():
 
 def test_means_at_nodes():
     arrays = WeightedGraph(4, [(0, 1), (1, 2)])
-    assert arrays.node_means(np.array([1.0, 3.0])).tolist() == [1.0, 2.0, 3.0, 0.0]
+    curvature = Curvature.of(arrays, "mine", [1.0, 3.0])
+    assert curvature.node_means().array.tolist() == [1.0, 2.0, 3.0, 0.0]
+    assert curvature.node_means()[1] == 2.0
+
+
+def test_curvatures_are_values_by_edge():
+    graph = nx.relabel_nodes(nx.path_graph(3), {0: "a", 1: "b", 2: "c"})
+    found = forman(graph)
+    assert (found.name, found.weight, found["a", "b"], len(found)) == ("forman", "weight", 1.0, 2)
+    assert found.ends.tolist() == [[0, 1], [1, 2]]
+    assert repr(found) == "Curvature(forman, 2 edges, from 1 to 1)"
+    assert repr(forman(nx.empty_graph(1))) == "Curvature(forman, 0 edges)"
+    with pytest.raises(ValueError, match="read-only"):
+        found.array[0] = 0.0
+    mine = found.as_dict()
+    mine.pop(("a", "b"))
+    assert list(found) == [("a", "b"), ("b", "c")]
+    found.write(graph)
+    assert nx.get_edge_attributes(graph, "forman") == found
+    with pytest.raises(InputError, match=r"^graph: has no edge \('a', 'b'\)"):
+        found.write(nx.path_graph(3))
+    with pytest.raises(InputError, match=r"^curvatures\['mine'\]: expected shape \(2,\)"):
+        Curvature.of(WeightedGraph.from_networkx(graph), "mine", [1.0])
 
 
 def test_results_go_back_as_attributes():

@@ -43,7 +43,6 @@ class StandIn:
             "length": rng.uniform(0.2, 1.0, len(self.edges)) if lengths is None else lengths,
             "conductance": rng.uniform(1.0, 2.0, len(self.edges)),
         }
-        self.curvatures = {}
 
     def weighted_graph(self, weight="length"):
         return WeightedGraph(12, self.edges, self.weights[weight])
@@ -67,50 +66,48 @@ each_geometry = pytest.mark.parametrize("make", GEOMETRIES.values(), ids=GEOMETR
 @each_geometry
 @each_kept
 @pytest.mark.parametrize("weight", ["length", "conductance"])
-def test_geometries_answer_with_arrays_and_keep_them(make, name, weight):
+def test_curvatures_of_geometries_say_what_they_are(make, name, weight):
     geometry = make()
+    before = dict(vars(geometry))
     found = KEPT[name](geometry, weight=weight)
     assert np.array_equal(found, KEPT[name](geometry.weighted_graph(weight)))
-    kept = name if weight == "length" else f"{name}_conductance"
-    assert list(geometry.curvatures) == [kept]
-    assert geometry.curvatures[kept] is found
-    assert found.shape == (len(geometry.edges),)
+    assert found.name == (name if weight == "length" else f"{name}_conductance")
+    assert found.weight == weight
+    assert found.array.shape == (len(geometry.edges),)
+    assert np.array_equal(found.ends, geometry.edges)
+    assert all(vars(geometry)[key] is value for key, value in before.items())
 
 
 @pytest.mark.parametrize("given", [{"alpha": 0.9}, {"base": 2.0}, {"exp_power": 1.0}])
 @pytest.mark.parametrize("mode", ["exact", "average", "bound", "upper"])
-def test_only_the_usual_distributions_are_kept(mode, given):
+def test_other_distributions_have_names_of_their_own(mode, given):
     geometry = StandIn()
     usual = ollivier(geometry, mode, n_jobs=1)
-    kept = dict(geometry.curvatures)
     other = ollivier(geometry, mode, **given)
     if mode == "average" and "alpha" not in given:  # it has neither base nor power
         assert np.array_equal(other, usual)
+        assert other.name == usual.name
     else:
         assert not np.allclose(other, usual)
-    assert list(geometry.curvatures) == list(kept)
-    for name, values in kept.items():
-        assert np.array_equal(geometry.curvatures[name], values)
-    empty = StandIn()
-    ollivier(empty, mode, alpha=0.9)
-    assert empty.curvatures == {}
+        ((key, value),) = given.items()
+        assert other.name == f"{usual.name}_{key}={value:g}"
 
 
 def test_a_geometry_is_curved_as_its_undirected_graph():
     geometry = trained()
-    graph = geometry.to_networkx()
+    graph = gn.emergent.to_networkx(geometry)
     undirected = nx.Graph(graph)
     for name in KEPT:
         kappa = KEPT[name](geometry)
         found = KEPT[name](undirected, weight="length")
         assert list(found) == [tuple(edge) for edge in geometry.edges.tolist()]
-        assert list(found.values()) == pytest.approx(kappa.tolist(), abs=1e-11)
+        assert list(found.values()) == pytest.approx(kappa.array.tolist(), abs=1e-11)
     directed = np.array(list(ollivier(graph, weight="length").values()))
-    assert abs(directed - geometry.curvatures["ollivier"]).max() > 0.1
+    assert abs(directed - ollivier(geometry).array).max() > 0.1
 
 
 def test_raw_weights_are_no_lengths():
-    graph = trained().to_networkx()
+    graph = gn.emergent.to_networkx(trained())
     for function in EDGEWISE.values():
         with pytest.raises(InputError, match=r"^weight: .* above zero, .*; .*weight='length'$"):
             function(graph)
@@ -127,15 +124,15 @@ def test_lengths_are_what_a_geometry_has(make, name):
 def test_resistors_of_a_geometry_are_its_conductances(make):
     geometry = make()
     found = resistance_curvature(geometry)
-    assert geometry.curvatures["resistance"] is found.edges
+    assert found.edges.name == "resistance"
     same = resistance_curvature(geometry.weighted_graph("conductance"), kind="conductance")
     assert np.array_equal(found.edges, same.edges)
     assert np.array_equal(found.nodes, same.nodes)
     expected = resistance_curvature(geometry.weighted_graph("length")).edges
     for given in ({"kind": "length"}, {"weight": "length"}):
-        assert np.array_equal(resistance_curvature(geometry, **given).edges, expected)
-        assert np.array_equal(geometry.curvatures["resistance_length"], expected)
-    assert geometry.curvatures["resistance"] is found.edges
+        edges = resistance_curvature(geometry, **given).edges
+        assert np.array_equal(edges, expected)
+        assert edges.name == "resistance_length"
     with pytest.raises(InputError, match="the length of an emergent geometry is no conductance"):
         resistance_curvature(geometry, weight="length", kind="conductance")
 
@@ -143,16 +140,17 @@ def test_resistors_of_a_geometry_are_its_conductances(make):
 @each_geometry
 def test_a_flow_leaves_a_geometry_as_it_is(make):
     geometry = make()
+    before = dict(vars(geometry))
     found, expected = (ricci_flow(g, 3) for g in (geometry, geometry.weighted_graph("length")))
     assert np.array_equal(found.lengths, expected.lengths)
-    assert geometry.curvatures == {}
+    assert all(vars(geometry)[key] is value for key, value in before.items())
 
 
 def test_curvatures_go_with_the_graph_of_a_geometry():
     geometry = trained()
     found = forman(geometry)
-    graph = geometry.to_networkx()
-    for (u, v), value in zip(geometry.edges.tolist(), found):
+    graph = gn.emergent.to_networkx(geometry, curvatures=[found])
+    for (u, v), value in zip(geometry.edges.tolist(), found.array):
         assert graph.edges[u, v]["forman"] == value
 
 
@@ -183,7 +181,7 @@ def test_geometries_have_no_weights_of_nodes():
 def test_no_edges(function, n):
     assert function(nx.empty_graph(n)) == {}
     assert function(nx.empty_graph(n, nx.DiGraph)) == {}
-    assert function(WeightedGraph(n, [])).shape == (0,)
+    assert function(WeightedGraph(n, [])).array.shape == (0,)
 
 
 def test_one_edge():

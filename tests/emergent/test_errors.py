@@ -8,6 +8,7 @@ import pytest
 from emergent_cases import FIELDS, NETWORKS, SAMPLE, SOFTMAX, geometry_of
 
 import geomnet as gn
+from geomnet.curvature import Curvature, WeightedGraph
 from geomnet.emergent import (
     CorrelationLength,
     EmergentGeometry,
@@ -16,6 +17,7 @@ from geomnet.emergent import (
     write_graph,
 )
 from geomnet.errors import InputError
+from geomnet.plotting import plot_curvature, plot_landscape
 
 
 def test_dead_networks():
@@ -30,7 +32,7 @@ def test_dead_networks():
     assert len(geometry.dead) == 10
     assert (geometry.time == -np.inf).all()
     with pytest.warns(UserWarning, match=r"within 2 parts only; .* infinite"):
-        assert np.isinf(geometry.distance_matrix(FlowResistance())[0, 1])
+        assert np.isinf(gn.emergent.distance_matrix(geometry, FlowResistance())[0, 1])
 
 
 def test_parts_that_nothing_joins_are_infinitely_far_apart():
@@ -39,11 +41,13 @@ def test_parts_that_nothing_joins_are_infinitely_far_apart():
     geometry = EmergentGeometry.from_network(network, theta, SAMPLE, gn.Gaussian(1.0, 4))
     part = geometry.unit // 2
     with pytest.warns(UserWarning, match=r"^distances: FlowResistance\(\) .* 2 parts"):
-        between = geometry.distance_matrix(FlowResistance())
+        between = gn.emergent.distance_matrix(geometry, FlowResistance())
     assert (np.isinf(between) == (part[:, None] != part)).all()
-    assert np.isfinite(geometry.distance_matrix()).all()  # logarithms of cosines are cut off
+    assert np.isfinite(
+        gn.emergent.distance_matrix(geometry)
+    ).all()  # logarithms of cosines are cut off
     kappa = gn.ollivier(geometry.weighted_graph())
-    assert np.isfinite(kappa).all()
+    assert np.isfinite(kappa.array).all()
 
 
 def test_one_layer_and_one_unit():
@@ -54,7 +58,7 @@ def test_one_layer_and_one_unit():
     assert geometry.time[0] == pytest.approx(geometry.time[1], rel=1e-12)  # nothing lost between
     network, theta = gn.FeedForward.from_arrays([[[1.0]], [[2.0]]])
     chain = EmergentGeometry.from_network(network, theta, SAMPLE.points[:, :1], gn.Gaussian(1.0, 1))
-    assert chain.distance_matrix()[1, 2] == 0  # a linear map of one number: copies
+    assert gn.emergent.distance_matrix(chain)[1, 2] == 0  # a linear map of one number: copies
     with pytest.raises(InputError, match=r"^geometry: 1 of 2 edges have no length, first \(1, 2\)"):
         chain.weighted_graph()
     assert len(chain.weighted_graph("conductance").edges) == 2
@@ -69,19 +73,19 @@ def test_bad_input(tmp_path):
     geometry = geometry_of(NETWORKS["tanh"])
     for relation in ("angle", CorrelationLength, Negative()):
         with pytest.raises(InputError, match=r"^relation: "):
-            geometry.distance_matrix(relation)
+            gn.emergent.distance_matrix(geometry, relation)
     for relation in ("angle", CorrelationLength):
         with pytest.raises(InputError, match=r"^relation: "):
-            geometry.to_networkx(relation)
+            gn.emergent.to_networkx(geometry, relation)
     for partition, fault in (
         (np.zeros(23, int), "several layers"),
         (np.zeros(22, int), "one integer for each of 23"),
         (np.arange(23.0), "one integer for each of 23"),
     ):
         with pytest.raises(InputError, match=rf"^partition: .*{fault}"):
-            geometry.coarse_grain(partition)
+            gn.emergent.coarse_grain(geometry, partition)
     with pytest.raises(InputError, match=r"^form: unknown 'gml'"):
-        write_graph(geometry.to_networkx(), tmp_path / "graph.gml")
+        write_graph(gn.emergent.to_networkx(geometry), tmp_path / "graph.gml")
     with pytest.raises(InputError, match=r"^network: expected a gn.FeedForward .* got function"):
         EmergentGeometry.from_network(
             lambda t, x: x @ t.reshape(4, 3), np.ones(12), SAMPLE, SOFTMAX
@@ -89,7 +93,7 @@ def test_bad_input(tmp_path):
     with pytest.raises(InputError, match=r"^n: "):
         geometry_of(NETWORKS["tanh"], n=0)
     with pytest.raises(InputError, match=r"^tolerance: "):
-        geometry.merge_copies(0.0)
+        gn.emergent.merge_copies(geometry, 0.0)
 
 
 class Given(Relation):
@@ -113,18 +117,24 @@ class Given(Relation):
 )
 def test_relations_must_give_lengths(lengths, fault):
     geometry = geometry_of(NETWORKS["tanh"])
-    for use in (geometry.distance_matrix, geometry.to_networkx):
+    for use in (gn.emergent.distance_matrix, gn.emergent.to_networkx, gn.emergent.weighted_graph):
         with pytest.raises(InputError, match=rf"^relation: .*{fault}"):
-            use(Given(lengths))
+            use(geometry, Given(lengths))
 
 
 def test_curvatures_must_be_of_the_edges():
     geometry = geometry_of(NETWORKS["tanh"])
-    for name, values in (("short", np.ones(3)), ("weight", np.ones(len(geometry.edges)))):
-        geometry.curvatures[name] = values
+    graph = geometry.weighted_graph()
+    few = WeightedGraph(graph.n_nodes, graph.edges[:3])
+    for name, own in (("short", few), ("weight", graph)):
+        curvature = Curvature.of(own, name, np.ones(len(own.edges)))
         with pytest.raises(InputError, match=rf"^curvatures: '{name}' must be one number"):
-            geometry.to_networkx()
-        del geometry.curvatures[name]
+            gn.emergent.to_networkx(geometry, curvatures=[curvature])
+    with pytest.raises(InputError, match=r"^curvatures: expected what gn\.ollivier\(geometry\)"):
+        gn.emergent.to_networkx(geometry, curvatures=["ollivier"])
+    for draw in (plot_landscape, plot_curvature):
+        with pytest.raises(InputError, match=r"^curvatures: 'short' must be one number"):
+            draw(geometry, Curvature.of(few, "short", np.ones(3)))
 
 
 def test_only_geometries_of_one_network_mix():
@@ -133,13 +143,15 @@ def test_only_geometries_of_one_network_mix():
     other[20] += 1.0  # a bias: the weights are the same
     logistic = gn.FeedForward(network.widths, "logistic")
     widths, twice = network.widths, geometry_of((network, theta, None))
-    assert geometry.mix(twice, 0.5).n == 18
+    assert gn.emergent.mix(geometry, twice, 0.5).n == 18
     skips = [gn.FeedForward(widths, "tanh", True, {1: scale}) for scale in (0.1, 3.0)]
     one, two = (geometry_of((skip, theta, None)) for skip in skips)
     with pytest.raises(InputError, match=r"^other: is of another network"):
-        one.mix(two, 0.5)
+        gn.emergent.mix(one, two, 0.5)
     with pytest.raises(InputError, match=r"^other: is of another network"):
-        geometry_of(FIELDS["own field"]).mix(geometry_of(FIELDS["own field, rk4"]), 0.5)
+        gn.emergent.mix(
+            geometry_of(FIELDS["own field"]), geometry_of(FIELDS["own field, rk4"]), 0.5
+        )
     for wrong in (
         geometry_of((network, other, None)),
         geometry_of((logistic, theta, None)),
@@ -147,19 +159,19 @@ def test_only_geometries_of_one_network_mix():
         EmergentGeometry.from_network(network, theta, SAMPLE, gn.Gaussian(1.0, 3)),
     ):
         with pytest.raises(InputError, match=r"^other: is of another network"):
-            geometry.mix(wrong, 0.5)
-    for wrong in (geometry.merge_copies(), network):
+            gn.emergent.mix(geometry, wrong, 0.5)
+    for wrong in (gn.emergent.merge_copies(geometry), network):
         with pytest.raises(InputError, match=r"^other: expected a geometry"):
-            geometry.mix(wrong, 0.5)
+            gn.emergent.mix(geometry, wrong, 0.5)
     for share in (-0.1, 1.1, np.nan):
         with pytest.raises(InputError, match=r"^share: "):
-            geometry.mix(geometry, share)
+            gn.emergent.mix(geometry, geometry, share)
 
 
 def test_a_geometry_is_written_as_its_graph(tmp_path):
     geometry = geometry_of(NETWORKS["tanh"])
     write_graph(geometry, tmp_path / "a.json")
-    write_graph(geometry.to_networkx(), tmp_path / "b.json")
+    write_graph(gn.emergent.to_networkx(geometry), tmp_path / "b.json")
     assert (tmp_path / "a.json").read_text() == (tmp_path / "b.json").read_text()
     with pytest.raises(InputError, match=r"^graph: expected a networkx graph or an Emergent"):
         write_graph(np.eye(3), tmp_path / "c.json")

@@ -166,10 +166,14 @@ def test_linear_in_the_weights_of_the_data(case):
     others = np.random.default_rng(6).dirichlet(np.full(9, 0.5))
     one, two = geometry_of(case), geometry_of(case, gn.Sample(POINTS, others))
     both = geometry_of(case, gn.Sample(POINTS, 0.7 * WEIGHTS + 0.3 * others), n=18)
-    same(one.mix(two, 0.3), both)
-    assert one.mix(two, 0.3).n == both.n
-    same(one.mix(two, 0.0), one)
-    assert (one.mix(two, 0.0).n, one.mix(two, 1.0).n, one.mix(two, 0.3, n=5).n) == (9, 9, 5)
+    same(gn.emergent.mix(one, two, 0.3), both)
+    assert gn.emergent.mix(one, two, 0.3).n == both.n
+    same(gn.emergent.mix(one, two, 0.0), one)
+    assert (
+        gn.emergent.mix(one, two, 0.0).n,
+        gn.emergent.mix(one, two, 1.0).n,
+        gn.emergent.mix(one, two, 0.3, n=5).n,
+    ) == (9, 9, 5)
 
 
 def test_what_is_dead_on_some_data_lives_on_others():
@@ -177,7 +181,7 @@ def test_what_is_dead_on_some_data_lives_on_others():
                                         None, "relu"), None)  # fmt: skip
     right, left = (geometry_of(case, gn.Sample(s * np.array([[1.0], [2.0]]))) for s in (1, -1))
     assert (right.dead, left.dead) == (((1, 1),), ((1, 0),))
-    mixed = right.mix(left, 0.5)
+    mixed = gn.emergent.mix(right, left, 0.5)
     assert mixed.dead == ()
     assert mixed.unit.tolist() == [0, 0, 1, 0, 1, 2]
     assert right.layer.tolist() == [0, 1, 2, 2, 2]
@@ -212,10 +216,10 @@ def test_foster():
 @pytest.mark.parametrize("name", ["plain", "residual", "midpoint"])
 def test_graphs_read_back_equal(form, name, tmp_path):
     geometry = geometry_of(NETWORKS[name])
-    kappa = csr_array(
-        (gn.ollivier(geometry, "average"), geometry.edges.T), shape=geometry.gate_fisher.shape
-    )
-    graph, path = geometry.to_networkx(), tmp_path / f"graph.{form}"
+    average = gn.ollivier(geometry, "average")
+    kappa = csr_array((average.array, geometry.edges.T), shape=geometry.gate_fisher.shape)
+    graph = gn.emergent.to_networkx(geometry, curvatures=[average])
+    path = tmp_path / f"graph.{form}"
     write_graph(graph, path)
     if form == "json":
         read = nx.node_link_graph(json.loads(path.read_text()), edges="edges")
@@ -229,8 +233,8 @@ def test_graphs_read_back_equal(form, name, tmp_path):
     lengths = CausalLength().lengths(geometry)
     rows = [data for _, data in read.nodes(data=True)]
     assert [row["time"] for row in rows] == geometry.time[geometry.layer].tolist()
-    assert [row["horizon"] for row in rows] == geometry.horizon.tolist()
-    assert [row["planck_length"] for row in rows] == geometry.planck_length.tolist()
+    assert [row["horizon"] for row in rows] == gn.emergent.horizon(geometry).tolist()
+    assert [row["planck_length"] for row in rows] == gn.emergent.planck_length(geometry).tolist()
     assert read.number_of_edges() == geometry.conductance.nnz > 0
     for i, j, data in read.edges(data=True):
         assert read.nodes[i]["layer"] < read.nodes[j]["layer"]
@@ -246,7 +250,7 @@ def test_graphs_read_back_equal(form, name, tmp_path):
 def test_lengths_are_of_the_relation_asked_for():
     geometry, relation = geometry_of(NETWORKS["tanh"]), FlowResistance()
     expected = relation.distances(geometry)
-    graph = geometry.to_networkx(relation)
+    graph = gn.emergent.to_networkx(geometry, relation)
     assert all(data["length"] == expected[i, j] for i, j, data in graph.edges(data=True))
 
 
@@ -254,7 +258,7 @@ def test_groups_are_sums_of_scores():
     _, _, gates, _ = scores_of(NETWORKS["tanh"])
     geometry = geometry_of(NETWORKS["tanh"])
     groups = 3 * geometry.layer + geometry.unit % 2
-    coarse = geometry.coarse_grain(groups)
+    coarse = gn.emergent.coarse_grain(geometry, groups)
     assert coarse.layer.tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
     sums = np.stack([gates[:, :, groups == k].sum(2) for k in np.unique(groups)], axis=2)
     close(coarse.gate_fisher, np.einsum("n,nqa,nqb->ab", WEIGHTS, sums, sums))

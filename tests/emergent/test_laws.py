@@ -155,10 +155,10 @@ def test_what_depth_weakens_is_not_dead():
     )
     assert geometry.dead == ((0, 4), (0, 5))  # those of no input
     assert geometry.flow[geometry.layer == 0].max() < 1e-15 * geometry.flow.max()
-    alone = geometry.coarse_grain(np.arange(geometry.n_nodes))
+    alone = gn.emergent.coarse_grain(geometry, np.arange(geometry.n_nodes))
     same(alone, geometry, names=("gate_fisher", "flow", "conductance", "weight"))
     assert len(alone.edges) == len(geometry.edges)
-    assert len(geometry.merge_copies(1e-13).edges) == len(geometry.edges)
+    assert len(gn.emergent.merge_copies(geometry, 1e-13).edges) == len(geometry.edges)
 
 
 # -- copies and groups ------------------------------------------------------------------------
@@ -188,12 +188,14 @@ def test_copies_of_either_sign_are_one_unit(factor):
     copies, one = with_copy(factor)
     flipped = gn.gauge.flip(*copies[:2], layer=1, units=[5])
     for case in (copies, (flipped.network, flipped.theta, None)):
-        merged = geometry_of(case).merge_copies()
+        merged = gn.emergent.merge_copies(geometry_of(case))
         names = ("layer", "unit", "gate_fisher", "flow", "conductance", "edge_fisher", "weight")
         same(merged, geometry_of(one), 1e-12, (*names, "activation", "sensitivity"))
         for relation in RELATIONS:
             close(
-                merged.distance_matrix(relation), geometry_of(one).distance_matrix(relation), 1e-9
+                gn.emergent.distance_matrix(merged, relation),
+                gn.emergent.distance_matrix(geometry_of(one), relation),
+                1e-9,
             )
 
 
@@ -203,15 +205,15 @@ def test_parallel_edges_that_cancel_in_weight_alone_stay():
     case = (*gn.FeedForward.from_arrays(matrices, None, "tanh", {1: 1.0}), None)
     geometry = geometry_of(case)
     assert (geometry.weight.data == 0).sum() == 3
-    same(geometry.merge_copies(), geometry, names=("conductance", "edge_fisher", "flow"))
+    same(gn.emergent.merge_copies(geometry), geometry, names=("conductance", "edge_fisher", "flow"))
 
 
 def test_copies_that_cancel_are_dead():
     copies, one = with_copy(-1.0)
-    merged, expected = geometry_of(copies).merge_copies(), geometry_of(one)
+    merged, expected = gn.emergent.merge_copies(geometry_of(copies)), geometry_of(one)
     assert merged.dead == ((1, 2),) == expected.dead
     same(merged, expected, names=("layer", "unit", "gate_fisher", "flow", "conductance"))
-    assert merged.capacity == pytest.approx(expected.capacity, rel=1e-12)
+    assert gn.emergent.capacity(merged) == pytest.approx(gn.emergent.capacity(expected), rel=1e-12)
 
 
 def test_copies_of_what_never_changes_are_in_one_place():
@@ -223,10 +225,14 @@ def test_copies_of_what_never_changes_are_in_one_place():
     flipped = gn.gauge.flip(moved.network, moved.theta, layer=1, units=[5])
     two = geometry_of((flipped.network, flipped.theta, None))
     places = {pair: k for k, pair in enumerate(zip(two.layer.tolist(), two.unit.tolist()))}
-    assert two.distance_matrix()[places[1, 1], places[1, 5]] == 0
+    assert gn.emergent.distance_matrix(two)[places[1, 1], places[1, 5]] == 0
     one = geometry_of((*case, None))
-    close(two.merge_copies().distance_matrix(), one.distance_matrix(), 1e-9)
-    same(two.merge_copies(), one, names=("weight", "sensitivity", "flow"))
+    close(
+        gn.emergent.distance_matrix(gn.emergent.merge_copies(two)),
+        gn.emergent.distance_matrix(one),
+        1e-9,
+    )
+    same(gn.emergent.merge_copies(two), one, names=("weight", "sensitivity", "flow"))
 
 
 @pytest.mark.parametrize("name", ["tanh", "plain", "residual", "midpoint"])
@@ -236,9 +242,11 @@ def test_groups_do_not_feel_the_gauge(name):
     def coarse(network, theta, readout=None):
         geometry = geometry_of((network, theta, readout))
         unit = geometry.unit // 2 if name == "plain" else geometry.unit % 2
-        groups = geometry.coarse_grain(10 * geometry.layer + unit)
-        return {repr(relation): groups.distance_matrix(relation) for relation in RELATIONS} | {
-            "capacity": groups.capacity,
+        groups = gn.emergent.coarse_grain(geometry, 10 * geometry.layer + unit)
+        return {
+            repr(relation): gn.emergent.distance_matrix(groups, relation) for relation in RELATIONS
+        } | {
+            "capacity": gn.emergent.capacity(groups),
             "flow": groups.flow,
         }
 
@@ -249,9 +257,9 @@ def test_groups_do_not_feel_the_gauge(name):
 
 def test_groups_of_groups_are_groups():
     geometry = geometry_of(NETWORKS["tanh"])
-    pairs = geometry.coarse_grain(10 * geometry.layer + geometry.unit // 2)
-    twice = pairs.coarse_grain(pairs.layer)
-    once = geometry.coarse_grain(geometry.layer)
+    pairs = gn.emergent.coarse_grain(geometry, 10 * geometry.layer + geometry.unit // 2)
+    twice = gn.emergent.coarse_grain(pairs, pairs.layer)
+    once = gn.emergent.coarse_grain(geometry, geometry.layer)
     same(twice, once, names=("gate_fisher", "flow", "conductance", "past", "future"))
 
 
@@ -261,7 +269,7 @@ def test_groups_of_groups_are_groups():
 def test_nobody_can_write_into_a_geometry():
     geometry = geometry_of(NETWORKS["tanh"])
     arrays = [geometry.flow, geometry.gate_fisher, geometry.normalised, geometry.cosine]
-    arrays += [geometry.edges, geometry.spectrum, geometry.planck_length, geometry.past]
+    arrays += [geometry.edges, geometry.spectrum, geometry.past, geometry.future]
     for array in [*arrays, geometry.conductance.data, geometry.weight.indices]:
         with pytest.raises(ValueError, match="read-only"):
             array[...] = 0

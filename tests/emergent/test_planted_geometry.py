@@ -30,7 +30,7 @@ def recovery(activation, distances, relation=None):
     found = []
     for seed in range(8):
         geometry = planted(activation, seed, distances)
-        between = geometry.distance_matrix(relation)
+        between = gn.emergent.distance_matrix(geometry, relation)
         for layer in range(1, 5):
             nodes = geometry.in_layer(layer)
             pairs = np.triu_indices(len(nodes), 1)
@@ -61,7 +61,7 @@ def test_no_wiring_no_geometry():
     geometry = gn.EmergentGeometry.from_network(
         network, theta, rng.normal(size=(400, 24)), gn.Categorical(24)
     )
-    between, pairs = geometry.distance_matrix(), np.triu_indices(24, 1)
+    between, pairs = gn.emergent.distance_matrix(geometry), np.triu_indices(24, 1)
     found = [
         spearmanr(between[24 * k : 24 * k + 24, 24 * k : 24 * k + 24][pairs], RING[pairs])[0]
         for k in range(1, 5)

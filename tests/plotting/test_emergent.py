@@ -13,6 +13,8 @@ from scipy.sparse import csr_array
 from scipy.spatial.distance import cdist
 
 import geomnet as gn
+from geomnet.curvature import Curvature
+from geomnet.emergent import capacity_shares
 from geomnet.plotting import (
     plot_curvature,
     plot_geometry,
@@ -22,7 +24,6 @@ from geomnet.plotting import (
     plot_time,
 )
 from geomnet.plotting.landscape import strongest
-from geomnet.plotting.node_colours import capacity_shares
 
 RESIDUAL = geometry_of(NETWORKS["tanh, residual"])
 EULER = geometry_of(NETWORKS["euler"])
@@ -151,7 +152,7 @@ def test_areas_and_colours_follow_the_attributes():
     attributes = {
         "flow": GEOMETRY.flow,
         "fisher": np.diag(GEOMETRY.gate_fisher),
-        "planck_length": GEOMETRY.planck_length,
+        "planck_length": gn.emergent.planck_length(GEOMETRY),
         "time": GEOMETRY.time[GEOMETRY.layer],
         "capacity": capacity_shares(GEOMETRY),
     }
@@ -183,7 +184,7 @@ def test_what_is_faint_has_the_colour_of_its_end():
     wide = replace(GEOMETRY, gate_fisher=np.diag(np.logspace(-12, 0, 23)))
     close(
         plot_landscape(wide, "planck_length").axes[1].get_ylim(),
-        wide.planck_length.min() * np.array([1, 1e3]),
+        gn.emergent.planck_length(wide).min() * np.array([1, 1e3]),
     )
 
 
@@ -192,17 +193,18 @@ def test_horizons_are_told_apart():
     geometry = replace(GEOMETRY, n=int(np.median(seen)))
     figure = plot_landscape(geometry, "horizon")
     _, _, colours = dots(figure.axes[0])
-    assert 0 < geometry.horizon.sum() < geometry.n_nodes
+    assert 0 < gn.emergent.horizon(geometry).sum() < geometry.n_nodes
     assert len(np.unique(colours, axis=0)) == 2
-    assert len(np.unique(colours[geometry.horizon], axis=0)) == 1
+    assert len(np.unique(colours[gn.emergent.horizon(geometry)], axis=0)) == 1
     assert len(figure.legends[0].get_texts()) == 2
 
 
 def test_curvatures_colour_nodes():
     values = RNG.normal(size=len(GEOMETRY.edges))
-    geometry = replace(GEOMETRY, curvatures={"mine": values})
+    geometry = GEOMETRY
+    curvature = Curvature.of(geometry.weighted_graph(), "mine", values)
     means = [values[(geometry.edges == node).any(axis=1)].mean() for node in range(23)]
-    figure = plot_landscape(geometry, "mine")
+    figure = plot_landscape(geometry, curvature)
     close(figure.axes[1].get_ylim(), np.abs(means).max() * np.array([-1, 1]))
     _, _, colours = dots(figure.axes[0])
     red = colours[:, 0] - colours[:, 2]  # orange above zero, violet below
@@ -213,7 +215,7 @@ def test_what_nodes_hold_sums_to_the_capacity():
     for geometry in (GEOMETRY, RESIDUAL, EULER):
         shares = capacity_shares(geometry)
         assert (shares >= 0).all()
-        close(shares.sum(), geometry.capacity)
+        close(shares.sum(), gn.emergent.capacity(geometry))
 
 
 def test_edges_join_their_ends():
@@ -241,7 +243,7 @@ def test_the_spectrum_is_the_geometry_s():
     assert GEOMETRY.spectrum[0] < high
     held = (GEOMETRY.spectrum > 1 / GEOMETRY.n).sum()
     assert f"{held} of 23" in axis.get_xlabel()
-    assert f"capacity {GEOMETRY.capacity:.3g} nats" in axis.get_title()
+    assert f"capacity {gn.emergent.capacity(GEOMETRY):.3g} nats" in axis.get_title()
 
 
 @pytest.mark.parametrize("geometry", [GEOMETRY, EULER])
@@ -256,8 +258,9 @@ def test_time_is_the_geometry_s(geometry):
 
 def test_curvature_by_the_layers_that_edges_join():
     values = RNG.normal(size=len(RESIDUAL.edges))
-    geometry = replace(RESIDUAL, curvatures={"mine": values})
-    axis = plot_curvature(geometry, "mine").axes[0]
+    geometry = RESIDUAL
+    curvature = Curvature.of(geometry.weighted_graph(), "mine", values)
+    axis = plot_curvature(geometry, curvature).axes[0]
     ends = geometry.layer[geometry.edges]
     marks = [line for line in axis.lines if line.get_marker() == "o"]
     rings = {line.get_xdata()[0]: line.get_ydata()[0] for line in marks}
@@ -277,13 +280,13 @@ def test_curvature_by_the_layers_that_edges_join():
 def test_curvature_is_computed_where_it_is_not_there():
     axis = plot_curvature(GEOMETRY, "forman").axes[0]
     heights = np.concatenate([np.asarray(part.get_offsets())[:, 1] for part in axis.collections])
-    close(np.sort(heights), np.sort(gn.forman(GEOMETRY.weighted_graph())))
+    close(np.sort(heights), np.sort(gn.forman(GEOMETRY.weighted_graph()).array))
 
 
 def test_many_edges_are_drawn_as_quantiles():
     geometry = made((30, 20, 2))
     axis = plot_curvature(geometry, "forman").axes[0]
-    values = gn.forman(geometry.weighted_graph())
+    values = gn.forman(geometry.weighted_graph()).array
     places = np.asarray(axis.collections[0].get_offsets())
     between = values[(geometry.layer[geometry.edges] == (0, 1)).all(axis=1)]
     assert len(places) == 300 < len(between)

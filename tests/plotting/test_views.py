@@ -9,6 +9,7 @@ from matplotlib.colors import to_rgba
 from picture_cases import GEOMETRY, RNG, Embedded, begin_anew, dots, lines, made
 
 import geomnet as gn
+from geomnet.curvature import Curvature
 from geomnet.plotting import plot_curvature, plot_geometry, plot_landscape, plot_layers
 from geomnet.plotting.artists import view
 from geomnet.plotting.landscape import strongest
@@ -21,8 +22,8 @@ def same_numbers_in_any_order():
     begin_anew()
 
 
-def curved(values):
-    return replace(GEOMETRY, curvatures={"mine": np.asarray(values, dtype=float)})
+def curved(values, name="mine"):
+    return Curvature.of(GEOMETRY.weighted_graph(), name, values)
 
 
 def test_few_values_far_out_do_not_take_all_colours():
@@ -42,7 +43,7 @@ def test_colours_of_curvatures_do_not_follow_one_edge():
     values = RNG.uniform(-1, 1, size=len(GEOMETRY.edges))
     values[0] = -1e5
     hit = GEOMETRY.edges[0]
-    figure = plot_landscape(curved(values), "mine")
+    figure = plot_landscape(GEOMETRY, curved(values))
     means = [values[(GEOMETRY.edges == node).any(axis=1)].mean() for node in range(23)]
     least, most = figure.axes[1].get_ylim()
     close(most, np.abs(np.delete(means, hit)).max())
@@ -52,17 +53,17 @@ def test_colours_of_curvatures_do_not_follow_one_edge():
 
 def test_curvatures_far_from_zero_have_a_scale_of_their_own():
     values = RNG.uniform(-420, -380, size=len(GEOMETRY.edges))
-    figure = plot_landscape(curved(values), "mine")
+    figure = plot_landscape(GEOMETRY, curved(values))
     means = [values[(GEOMETRY.edges == node).any(axis=1)].mean() for node in range(23)]
     close(figure.axes[1].get_ylim(), [min(means), max(means)])
     assert np.ptp(dots(figure.axes[0])[2][:, :3].sum(axis=1)) > 0.5
-    figure = plot_landscape(curved(values / 400 + 0.99), "mine")
+    figure = plot_landscape(GEOMETRY, curved(values / 400 + 0.99))
     assert sum(figure.axes[1].get_ylim()) == 0
 
 
 def test_what_is_pale_has_a_dark_edge():
     values = np.where(np.arange(23) < 12, 0.0, 1.0)
-    figure = plot_landscape(curved(np.zeros(len(GEOMETRY.edges))), "mine")
+    figure = plot_landscape(GEOMETRY, curved(np.zeros(len(GEOMETRY.edges))))
     assert (dots(figure.axes[0])[2][:, :3] > 0.9).all()
     edges = figure.axes[0].collections[-1].get_edgecolors()
     assert {tuple(edge) for edge in edges} == {to_rgba("#555555")}
@@ -151,11 +152,11 @@ def test_what_is_in_view():
 
 def test_a_logarithmic_axis_says_so():
     values = RNG.uniform(-1, 1, size=len(GEOMETRY.edges))
-    plain = plot_curvature(curved(values), "mine").axes[0]
+    plain = plot_curvature(GEOMETRY, curved(values)).axes[0]
     assert plain.get_yscale() == "linear"
     assert plain.get_ylabel() == "mine"
     values[:2] = -3000, 20
-    axis = plot_curvature(curved(values), "mine").axes[0]
+    axis = plot_curvature(GEOMETRY, curved(values)).axes[0]
     assert axis.get_yscale() == "symlog"
     assert "linear within ±1, logarithmic beyond" in axis.get_ylabel()
     assert axis.yaxis.get_transform().linthresh == 1
@@ -167,20 +168,21 @@ def test_a_logarithmic_axis_says_so():
 
 def test_both_bounds_of_ollivier_curvature_are_drawn():
     exact = gn.ollivier(GEOMETRY)
-    for kind, sign in (("ollivier_bound", -1), ("ollivier_upper", 1)):
-        axis = plot_curvature(GEOMETRY, kind).axes[0]
+    for mode, sign in (("bound", -1), ("upper", 1)):
+        kappa = gn.ollivier(GEOMETRY, mode)
+        axis = plot_curvature(GEOMETRY, kappa).axes[0]
         words = f"{'lower' if sign < 0 else 'upper'} bound of Ollivier curvature"
         assert axis.get_ylabel().startswith(words)
-        assert (sign * (GEOMETRY.curvatures[kind] - exact) >= -1e-9).all()
+        assert (sign * (kappa.array - exact.array) >= -1e-9).all()
 
 
 def test_curvatures_are_one_number_for_each_edge():
     for draw in (plot_curvature, plot_landscape):
         for values in (np.ones(3), np.ones((len(GEOMETRY.edges), 1))):
             with pytest.raises(gn.InputError, match=r"curvatures\['mine'\]: expected shape"):
-                draw(replace(GEOMETRY, curvatures={"mine": values}), "mine")
+                draw(GEOMETRY, curved(values))
     with pytest.raises(gn.InputError, match=r"curvatures\['ollivier_average'\]"):
-        plot_geometry(replace(GEOMETRY, curvatures={"ollivier_average": np.ones(3)}))
+        plot_geometry(GEOMETRY, curvature=curved(np.ones(3), "ollivier_average"))
 
 
 def test_without_lengths_a_sentence_stands_for_the_curvature():
