@@ -10,7 +10,7 @@ from cli_common import POINTS, QUICK, check_report, csv, npz, process, refused
 
 import geomnet as gn
 from geomnet import studies
-from geomnet.studies.comparison.compare import Options
+from geomnet.studies.comparison.study import Options
 
 SMALL = ("--n", "30", "--depth", "3", "--steps", "8")
 

@@ -122,7 +122,7 @@ from pathlib import Path
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have had it ignored
 from geomnet.cli import main
 from importlib import import_module
-comparison = import_module("geomnet.studies.comparison.compare")
+comparison = import_module("geomnet.studies.comparison.study")
 
 train = comparison.train
 

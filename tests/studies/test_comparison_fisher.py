@@ -15,7 +15,7 @@ from geomnet.cli import main
 from geomnet.plotting.fisher import plot_fisher
 from geomnet.predictions.layer_paths import layer_predictions
 from geomnet.reports.descriptions import fisher_in_words
-from geomnet.studies.comparison import compare as study
+from geomnet.studies.comparison import study
 from geomnet.studies.comparison.fisher_summary import fisher_summary
 
 OPTIONS = {"n": 30, "depth": 3, "steps": 8, "metrics": ("l2",)}
