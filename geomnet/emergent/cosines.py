@@ -16,7 +16,8 @@ def cosines(gram: np.ndarray) -> np.ndarray:
     r""":math:`g_{ij}/\sqrt{g_{ii}g_{jj}}`, zero where one of them is; copies exactly ±1."""
     size = np.sqrt(np.maximum(np.diag(gram), 0.0))
     scale = np.outer(size, size)
-    found = np.divide(gram, scale, out=np.zeros_like(gram), where=scale > 0)
+    # products of blocks may round otherwise above the diagonal than below it
+    found = np.divide(0.5 * (gram + gram.T), scale, out=np.zeros_like(gram), where=scale > 0)
     found = np.where(np.abs(found) > 1 - COPIES, np.sign(found), found)
     np.fill_diagonal(found, 1.0)
     return found
