@@ -88,12 +88,11 @@ class Answer:
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
-        kept = {k: v for k, v in vars(self).items() if k == "setting" or v not in (None, {}, [])}
+        kept = {k: v for k, v in vars(self).items() if k == "setting" or v not in (None, {})}
         if self.error == float("inf"):
             kept.pop("error")
-        if self.times:
-            kept["seconds"] = summary(kept.pop("times"))
-        return kept
+        times = kept.pop("times")
+        return kept | ({"seconds": summary(times)} if times else {})
 
 
 class Bench:
