@@ -2,30 +2,25 @@
 
 ``python benchmarks/architecture.py`` measures the energy gradient beside a forward pass and beside
 autograd's, then fits the swirl with angle 1.5·exp(−r²/2) in six cases, each in a process of its
-own on one thread, and writes ``results/architecture.json``; ``--small`` leaves out the large
+own on one thread, and writes ``results/architecture.json``; ``--quick`` leaves out the large
 cases, which take half an hour on a busy machine.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
-import subprocess
 import sys
 import time
 from typing import Any
 
 from common import (
-    busy_share,
-    environment,
+    begin,
+    command_line,
+    in_process,
     peak_megabytes,
     print_table,
-    run_with_threads,
     seconds,
     summary,
-    thread_variables,
-    write_json,
 )
 
 PROBLEMS: dict[str, dict[str, Any]] = {
@@ -100,15 +95,8 @@ def fit(size: str, metric_name: str) -> dict[str, Any]:
     }
 
 
-def processor_seconds(call: Any) -> float:
-    """Processor time of one call: wall time counts what others do on a busy machine."""
-    begin = time.process_time()
-    call()
-    return time.process_time() - begin
-
-
 def repeated(calls: dict[str, Any]) -> dict[str, Any]:
-    """Processor times of calls that take turns."""
+    """Processor times of calls that take turns: wall time counts what others do."""
     times: dict[str, list[float]] = {name: [] for name in calls}
     for call in calls.values():
         call()
@@ -116,11 +104,8 @@ def repeated(calls: dict[str, Any]) -> dict[str, Any]:
         sum(map(sum, times.values())) < BUDGET * len(calls)
     ):
         for name, call in calls.items():
-            times[name].append(processor_seconds(call))
-    return {
-        name: {"calls": len(t), "fastest": min(t), "median": summary(t)["median"]}
-        for name, t in times.items()
-    }
+            times[name].append(seconds(call, time.process_time))
+    return {name: {"fastest": min(t), **summary(t)} for name, t in times.items()}
 
 
 def gradient(size: str, metric_name: str) -> dict[str, Any]:
@@ -162,88 +147,72 @@ def gradient(size: str, metric_name: str) -> dict[str, Any]:
     return found
 
 
-def in_process(*words: str) -> dict[str, Any]:
-    """Run this program for one case in a process of its own."""
-    done = subprocess.run(
-        [sys.executable, __file__, *words],
-        env={**os.environ, **thread_variables(1)},
-        stdout=subprocess.PIPE,
-        check=True,
-        text=True,
-    )
-    return json.loads(done.stdout.splitlines()[-1])
-
-
 def number(value: float | None, form: str = ".3g") -> str:
     """Print a number that may be missing."""
     return "-" if value is None else format(value, form)
 
 
+def show_gradients(gradients: dict[str, dict[str, Any]]) -> None:
+    """Print the cost of a gradient."""
+    head = "energy gradient|forward ms|energy ms|gradient ms|autograd ms"
+    print_table(
+        [*head.split("|"), "÷ forward", "÷ energy", "autograd ÷ ours"],
+        [
+            [
+                case,
+                *(
+                    f"{1e3 * found[key]['fastest']:.2f}" if key in found else "-"
+                    for key in ("forward", "energy", "gradient", "autograd")
+                ),
+                number(found["forward_passes"], ".2f"),
+                number(found["energy_values"], ".2f"),
+                number(found.get("autograd_over_ours"), ".1f"),
+            ]
+            for case, found in gradients.items()
+        ],
+    )
+    print()
+
+
+def show_fits(fits: dict[str, dict[str, Any]]) -> None:
+    """Print the swirls that were reached."""
+    head = "swirl|end point rms|KKT|energy|bound|gap|iterations|seconds|MB"
+    print_table(
+        head.split("|"),
+        [
+            [
+                case,
+                number(found["endpoint_rms"], ".1e"),
+                number(found["kkt_residual"], ".1e"),
+                number(found["energy"], ".7g"),
+                number(found["lower_bound"], ".7g"),
+                "-" if found["gap"] is None else f"{100 * found['gap']:.4f} %",
+                str(found["iterations"]),
+                number(found["seconds"], ".1f"),
+                number(found["peak_megabytes"], ".0f"),
+            ]
+            for case, found in fits.items()
+        ],
+    )
+
+
 def main() -> None:
     """Measure, print and write."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--small", action="store_true", help="only the small cases")
-    parser.add_argument("--case", nargs=3, metavar=("KIND", "SIZE", "METRIC"))
-    options = parser.parse_args()
-    run_with_threads(1)
-    if options.case:
-        kind, size, metric_name = options.case
+    run = begin(command_line(__doc__, quick="only the small cases", case=True))
+    if run.options.case:
+        kind, size, metric_name = run.options.case
         print(json.dumps({"fit": fit, "gradient": gradient}[kind](size, metric_name)))
         return
-    import geomnet  # noqa: F401 - for the versions
-
-    sizes = ("small",) if options.small else ("small", "large")
-    busy = busy_share()
-    gradients, fits = {}, {}
-    rows = []
-    for size in PROBLEMS:
-        for name in METRICS:
-            found = gradients[f"{size} {name}"] = in_process("--case", "gradient", size, name)
-            rows.append(
-                [
-                    f"{size}, {name}",
-                    *(
-                        f"{1e3 * found[key]['fastest']:.2f}" if key in found else "-"
-                        for key in ("forward", "energy", "gradient", "autograd")
-                    ),
-                    number(found["forward_passes"], ".2f"),
-                    number(found["energy_values"], ".2f"),
-                    number(found.get("autograd_over_ours"), ".1f"),
-                ]
-            )
-    head = "energy gradient|forward ms|energy ms|gradient ms|autograd ms"
-    print_table([*head.split("|"), "÷ forward", "÷ energy", "autograd ÷ ours"], rows)
-    print()
-    rows = []
-    for size in sizes:
-        for name in METRICS:
-            found = fits[f"{size} {name}"] = in_process("--case", "fit", size, name)
-            rows.append(
-                [
-                    f"{size}, {name}",
-                    number(found["endpoint_rms"], ".1e"),
-                    number(found["kkt_residual"], ".1e"),
-                    number(found["energy"], ".7g"),
-                    number(found["lower_bound"], ".7g"),
-                    "-" if found["gap"] is None else f"{100 * found['gap']:.4f} %",
-                    str(found["iterations"]),
-                    number(found["seconds"], ".1f"),
-                    number(found["peak_megabytes"], ".0f"),
-                ]
-            )
-            print(f"{size}, {name}: {found['status']}", file=sys.stderr)
-    head = "swirl|end point rms|KKT|energy|bound|gap|iterations|seconds|MB"
-    print_table(head.split("|"), rows)
-    write_json(
-        "architecture.json",
-        {
-            "problems": PROBLEMS,
-            "busy_before": busy,
-            "gradients": gradients,
-            "fits": fits,
-            "environment": environment(),
-        },
-    )
+    cases = [(s, m) for s in PROBLEMS for m in METRICS if s == "small" or not run.options.quick]
+    gradients = {f"{s} {m}": in_process("gradient", s, m) for s, m in cases}
+    show_gradients(gradients)
+    fits = {}
+    for size, name in cases:
+        found = fits[f"{size} {name}"] = in_process("fit", size, name)
+        print(f"{size}, {name}: {found['status']}", file=sys.stderr)
+    show_fits(fits)
+    content = {"problems": PROBLEMS, "gradients": gradients, "fits": fits}
+    run.write_results("architecture.json", content)
 
 
 if __name__ == "__main__":

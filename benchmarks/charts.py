@@ -2,7 +2,7 @@
 
 ``python benchmarks/charts.py`` takes the problems of ``chart_problems.py``, whose distances are
 known in closed form, measures everyone in turn on one thread and writes ``results/charts.json``.
-``--full`` adds dimension 100.
+``--full`` adds dimension 100; ``--only sphere2`` takes a part, and writes it where ``--out`` says.
 
 Every error is relative and true. A peer is given the better of two readings: the length it
 reports itself, and the length of the curve it returns, which this program integrates without
@@ -20,11 +20,12 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
-from common import busy_share, environment, print_table, run_with_threads, write_json
-from peer import PeerProcess, peer_python
+from common import begin, command_line, print_table, summary
+from peer import PeerProcess, add_peers, start_peer
+
+os.environ["GEOMSTATS_BACKEND"] = "autograd"  # geomstats reads it when it loads
 
 GOAL = 1e-4
 """Relative error of the length that everyone is asked for."""
@@ -90,7 +91,8 @@ class Answer:
         kept = {k: v for k, v in vars(self).items() if k == "setting" or v not in (None, {})}
         if self.error == float("inf"):
             kept.pop("error")
-        return {**kept, "median": self.median if self.times else None}
+        times = kept.pop("times")
+        return kept | ({"seconds": summary(times)} if times else {})
 
 
 class Bench:
@@ -133,9 +135,9 @@ class Bench:
             return gn.geodesic(metric, start, end, method=gn.geodesics.SpectralPath(rtol=setting))
         if solver == "default":
             return gn.geodesic(metric, start, end)
+        method = getattr(gn.geodesics, solver)()
         if solver == "Shooting":
-            return gn.geodesic(metric, start, end, method=gn.Shooting())
-        method = getattr(gn, solver)()
+            return gn.geodesic(metric, start, end, method=method)
         return gn.geodesic(metric, start, end, n_steps=setting, method=method)
 
     # geomstats -------------------------------------------------------------------------------
@@ -221,9 +223,9 @@ class Bench:
     def _repeat(self, answer: Answer, call: Callable[[], Any], budget: float) -> Any:
         spent = 0.0
         while True:
-            begin = time.perf_counter()
+            before = time.perf_counter()
             found = call()
-            taken = time.perf_counter() - begin
+            taken = time.perf_counter() - before
             spent += taken
             if answer.first is None:
                 answer.first = taken  # imports, caches
@@ -324,16 +326,7 @@ class Bench:
 
     def asked(self, solver: str) -> bool:
         """Whether a solver is asked for this problem at all."""
-        import geomnet as gn
-
-        if solver in ("PathLBFGS", "Shooting") and not hasattr(gn, solver):
-            return False
         return solver != "LogODESolver" or self.problem.dim <= ODE_LIMIT
-
-
-def georce_process(arguments: argparse.Namespace) -> PeerProcess:
-    """GEORCE, running."""
-    return PeerProcess(arguments.jax_python or peer_python("jax"), "georce_jax.py")
 
 
 def newton_iterations(bench: Bench) -> dict[str, Any]:
@@ -349,189 +342,192 @@ def newton_iterations(bench: Bench) -> dict[str, Any]:
     return {"iterations": solution.iterations, "gradient_norm": solution.gradient_norm}
 
 
-def measure_problem(name: str, georce: PeerProcess, rounds: int, budget: float) -> dict[str, Any]:
+def settings_in_turn(
+    bench: Bench, chosen: dict[str, Answer | None], reported: Answer | None
+) -> list[tuple[str, Any]]:
+    """Solvers and settings that are measured: the cheapest that are enough, and fixed ones."""
+    wanted = [(a.solver, a.setting) for a in (*chosen.values(), reported) if a is not None]
+    for solver in ("SpectralPath", "SpectralPath, autograd"):
+        wanted += [(solver, rtol) for rtol in LADDERS[solver] if rtol <= GOAL]
+    wanted += [("PathNewton", n) for n in LADDERS["PathNewton"]] + [("default", None)]
+    wanted += [("PathStraightening", 100)]
+    if bench.asked("LogODESolver"):
+        wanted.append(("LogODESolver", 1e-3))  # its default
+    return list(dict.fromkeys(wanted))
+
+
+def take_turns(bench: Bench, wanted: list[tuple[str, Any]], repeats: int, budget: float) -> None:
+    """Everyone in turn; of those that take seconds once is enough."""
+    for answer in bench.answers.values():
+        answer.times.clear()
+    for _ in range(repeats):
+        for key in wanted:
+            known = bench.answers.get(key)
+            if known is None or not known.times or min(known.times) <= 3:
+                bench.call(*key, budget)
+
+
+def beside_ours(answer: Answer, ours: dict[str, list[Answer]]) -> dict[str, Any]:
+    """A peer's answer, and its time over that of the fastest of ours at no larger error."""
+    told = answer.as_dict()
+    if not answer.times:
+        return told
+    for key, mine in (("analytic", "SpectralPath"), ("autograd", "SpectralPath, autograd")):
+        # nor at one larger than the goal
+        enough = [a for a in ours[mine] if a.times and a.error <= min(answer.error, GOAL)]
+        if enough:
+            best = min(enough, key=lambda a: a.median)
+            told[f"ratio_{key}"] = answer.median / best.median
+            told[f"ratio_{key}_setting"] = best.setting
+    return told
+
+
+def best_of_ours(ours: dict[str, list[Answer]]) -> dict[str, Any]:
+    """The fastest setting of each of our solvers that reaches the goal."""
+    reached = {solver: [a for a in ours[solver] if a.error <= GOAL] for solver in OURS[:3]}
+    return {
+        solver: min(answers, key=lambda a: a.median).as_dict()
+        for solver, answers in reached.items()
+        if answers
+    }
+
+
+def measure_problem(name: str, georce: PeerProcess, repeats: int, budget: float) -> dict[str, Any]:
     """Everyone on one problem, in turn."""
     bench = Bench(name, georce)
     chosen: dict[str, Answer | None] = {}
     for solver in ("SpectralPath", "SpectralPath, autograd", *PEERS):
         chosen[solver] = bench.cheapest(solver) if bench.asked(solver) else None
     reported = bench.reported()
-    wanted = [(a.solver, a.setting) for a in (*chosen.values(), reported) if a is not None]
-    wanted += [("SpectralPath", r) for r in LADDERS["SpectralPath"] if r <= GOAL]
-    wanted += [("SpectralPath, autograd", r) for r in LADDERS["SpectralPath"] if r <= GOAL]
-    wanted += [("PathNewton", n) for n in LADDERS["PathNewton"]] + [("default", None)]
-    wanted += [("PathStraightening", 100)]
+    wanted = settings_in_turn(bench, chosen, reported)
+    take_turns(bench, wanted, repeats, budget)
+    ours = {s: [bench.answers[k] for k in wanted if k[0] == s] for s in OURS}
+    peers = {solver: chosen[solver] for solver in PEERS}
+    peers["PathStraightening, 100 nodes"] = bench.answers["PathStraightening", 100]
     if bench.asked("LogODESolver"):
-        wanted.append(("LogODESolver", 1e-3))  # its default
-    wanted = list(dict.fromkeys(wanted))
-    for answer in bench.answers.values():
-        answer.times.clear()
-    for _ in range(rounds):
-        for solver, setting in wanted:
-            slow = bench.answers.get((solver, setting))
-            if slow is not None and slow.times and min(slow.times) > 3:
-                continue  # once is enough
-            bench.call(solver, setting, budget)
-    row = {
+        peers["LogODESolver, default"] = bench.answers["LogODESolver", 1e-3]
+    return {
         "problem": name,
         "dim": bench.problem.dim,
         "distance": bench.problem.distance,
         "answers": [a.as_dict() for a in bench.answers.values() if a.times or a.failure],
         "newton": newton_iterations(bench),
-        "peers": {},
+        "peers": {s: None if a is None else beside_ours(a, ours) for s, a in peers.items()},
+        "ours": best_of_ours(ours),
+        "default": bench.answers["default", None].as_dict(),
+        "georce_as_reported": reported.as_dict() if reported else None,
     }
-    ours = {s: [bench.answers[k] for k in wanted if k[0] == s] for s in OURS}
-    row["ours"] = {
-        s: min((a for a in ours[s] if a.error <= GOAL), key=lambda a: a.median).as_dict()
-        for s in ("SpectralPath", "SpectralPath, autograd", "PathNewton")
-        if any(a.error <= GOAL for a in ours[s])
-    }
-    row["default"] = bench.answers["default", None].as_dict()
-    row["georce_as_reported"] = reported.as_dict() if reported else None
-    candidates = {**chosen, "PathStraightening, 100 nodes": bench.answers["PathStraightening", 100]}
-    if bench.asked("LogODESolver"):
-        candidates["LogODESolver, default"] = bench.answers["LogODESolver", 1e-3]
-    for solver, answer in candidates.items():
-        if solver.startswith("SpectralPath"):
-            continue
-        if answer is None:
-            row["peers"][solver] = None
-            continue
-        row["peers"][solver] = told = answer.as_dict()
-        if not answer.times:
-            continue
-        for key, mine in (("analytic", "SpectralPath"), ("autograd", "SpectralPath, autograd")):
-            # the fastest of ours whose error is no larger than the peer's, nor than the goal
-            enough = [a for a in ours[mine] if a.times and a.error <= min(answer.error, GOAL)]
-            if enough:
-                best = min(enough, key=lambda a: a.median)
-                told[f"ratio_{key}"] = answer.median / best.median
-                told[f"ratio_{key}_setting"] = best.setting
-    return row
 
 
-def show(rows: list[dict[str, Any]]) -> None:
-    """Print what was found."""
+def milliseconds(answer: dict[str, Any] | None) -> str:
+    """Median of an answer in words."""
+    if answer is None:
+        return "–"
+    return "fails" if answer.get("failure") else f"{1e3 * answer['seconds']['median']:.3g}"
 
-    def ms(answer):
-        if answer is None:
-            return "–"
-        if answer.get("failure"):
-            return "fails"
-        return f"{1e3 * answer['median']:.3g}"
 
+def ratios(answer: dict[str, Any] | None) -> str:
+    """Peer's time over ours in words, autograd's in brackets."""
+    if answer is None:
+        return "–"
+    by_hand, autograd = (
+        f"{answer[key]:.3g}" if key in answer else "?"
+        for key in ("ratio_analytic", "ratio_autograd")
+    )
+    return f"{by_hand} ({autograd}){', fails' if answer.get('failure') else ''}"
+
+
+def show_times(rows: list[dict[str, Any]]) -> None:
+    """Print everyone's time to the goal."""
     print(f"\nMilliseconds to a relative error of {GOAL:.0e} of the length, one thread\n")
     head = ["", "geomnet", "…autograd", "…Newton", "…default", "P.Str.", "(100)", "LogODE", "bvp"]
     head += ["by hand", "GEORCE", "(first)", "as reported"]
+    names = ("PathStraightening", "PathStraightening, 100 nodes", *PEERS[1:])
     table = []
     for row in rows:
-        peers = row["peers"]
-        georce = peers["GEORCE"]
+        georce = row["peers"]["GEORCE"]
         table.append(
             [
                 f"{row['problem']} ({row['dim']})",
-                *(ms(row["ours"].get(s)) for s in LADDERS if s in OURS[:3]),
-                ms(row["default"]),
-                ms(peers["PathStraightening"]),
-                ms(peers["PathStraightening, 100 nodes"]),
-                ms(peers["LogODESolver"]),
-                ms(peers["solve_bvp"]),
-                ms(peers["solve_bvp, by hand"]),
-                ms(georce),
+                *(milliseconds(row["ours"].get(solver)) for solver in OURS[:3]),
+                milliseconds(row["default"]),
+                *(milliseconds(row["peers"][name]) for name in names),
                 f"{1e3 * georce['first']:.0f}" if georce else "–",
-                ms(row["georce_as_reported"]),
+                milliseconds(row["georce_as_reported"]),
             ]
         )
     print_table(head, table)
     print("\n–: no setting tried reaches it (LogODESolver: not asked above dimension 6).")
+
+
+def show_ratios(rows: list[dict[str, Any]]) -> None:
+    """Print peers' times over ours."""
     print("\nPeer's time over geomnet's, at no larger error than the peer's: hand-derived gradient")
     print("(autograd's in brackets)\n")
-
-    def ratio(answer):
-        if answer is None:
-            return "–"
-        words = [f"{answer[k]:.3g}" if k in answer else "?" for k in RATIOS]
-        failed = ", fails" if answer.get("failure") else ""
-        return f"{words[0]} ({words[1]}){failed}"
-
     names = ("PathStraightening, 100 nodes", "PathStraightening", "LogODESolver, default")
     names += ("LogODESolver", "solve_bvp", "solve_bvp, by hand", "GEORCE")
     print_table(
         ["", "P.Str. 100", "P.Str.", "LogODE as is", "LogODE", "bvp", "bvp by hand", "GEORCE"],
-        [[row["problem"], *(ratio(row["peers"].get(n)) for n in names)] for row in rows],
+        [[row["problem"], *(ratios(row["peers"].get(name)) for name in names)] for row in rows],
     )
+
+
+def show_defaults(rows: list[dict[str, Any]]) -> None:
+    """Print Newton's iterations, and what geomnet says by itself."""
     print("\nPathNewton from the straight line at 100 steps to 1e-8, and gn.geodesic as it comes\n")
     table = []
     for row in rows:
-        told = row["default"]
+        told, newton = row["default"], row["newton"]
+        cells = [row["problem"], str(newton["iterations"]), f"{newton['gradient_norm']:.0e}"]
         if told.get("failure"):
-            table.append([row["problem"], str(row["newton"]["iterations"]), "", told["failure"]])
+            table.append([*cells, told["failure"], "", "", ""])
             continue
         estimate = told["details"]["estimate"]
-        table.append(
-            [
-                row["problem"],
-                str(row["newton"]["iterations"]),
-                f"{row['newton']['gradient_norm']:.0e}",
-                f"{told['error']:.1e}",
-                f"{estimate:.1e}",
-                "yes" if estimate >= told["error"] else "NO",
-                f"{1e3 * told['median']:.3g}",
-            ]
-        )
-    head = ["", "iterations", "gradient", "error", "estimate", "bounds", "ms"]
-    print_table(head, table)
+        bounds = "yes" if estimate >= told["error"] else "NO"
+        cells += [f"{told['error']:.1e}", f"{estimate:.1e}", bounds, milliseconds(told)]
+        table.append(cells)
+    print_table(["", "iterations", "gradient", "error", "estimate", "bounds", "ms"], table)
 
 
-RATIOS = ("ratio_analytic", "ratio_autograd")
+def show(rows: list[dict[str, Any]]) -> None:
+    """Print what was found."""
+    show_times(rows)
+    show_ratios(rows)
+    show_defaults(rows)
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options that charts.py and work_precision.py share."""
-    parser.add_argument("--jax-python", type=Path, help="interpreter that has JAX")
-    parser.add_argument("--only", nargs="+", metavar="PROBLEM", help="some problems")
-
-
-def restart() -> None:
-    """One thread, and the autograd backend of geomstats: both are read when libraries load."""
-    os.environ["GEOMSTATS_BACKEND"] = "autograd"
-    run_with_threads(1)
+def ladder_options(
+    description: str | None, *peers: str, repeats: int, budget: float
+) -> argparse.ArgumentParser:
+    """Options of the benchmarks that climb ladders of settings."""
+    parser = command_line(description, repeats=repeats)
+    add_peers(parser, *peers)
+    parser.add_argument(
+        "--only", nargs="+", metavar="PROBLEM", help="some problems; writes nothing without --out"
+    )
+    parser.add_argument(
+        "--budget", type=float, default=budget, help=f"seconds a turn (default {budget})"
+    )
+    return parser
 
 
 def main() -> int:
     """Measure, print, write; fail where geomnet's default answer is wrong."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    add_arguments(parser)
-    parser.add_argument("--rounds", type=int, default=5, help="turns everyone takes (default 5)")
-    parser.add_argument("--budget", type=float, default=0.1, help="seconds a turn (default 0.1)")
+    parser = ladder_options(__doc__, "jax", repeats=5, budget=0.1)
     parser.add_argument("--full", action="store_true", help="also dimension 100")
-    arguments = parser.parse_args()
-    restart()
-    busy = busy_share()
+    run = begin(parser)
+    options = run.options
     from chart_problems import LARGE, NINE
 
-    georce = georce_process(arguments)
-    versions = georce.ask(do="versions")
+    georce = start_peer(options, "jax", "georce_jax.py")
     rows = []
-    for name in arguments.only or NINE + (LARGE if arguments.full else ()):
-        rows.append(measure_problem(name, georce, arguments.rounds, arguments.budget))
+    for name in options.only or NINE + (LARGE if options.full else ()):
+        rows.append(measure_problem(name, georce, options.repeats, options.budget))
         print(f"{name} done", flush=True)
+    versions = georce.ask(do="versions")
     georce.close()
     show(rows)
-    if not arguments.only:
-        write_json(
-            "charts.json",
-            {
-                "goal": GOAL,
-                "environment": {
-                    **environment(),
-                    "threads": 1,
-                    "busy_before": busy,
-                    "peer_versions": versions,
-                },
-                "rows": rows,
-            },
-        )
+    run.write_results("charts.json", {"goal": GOAL, "rows": rows}, versions)
     wrong = [row["problem"] for row in rows if not row["default"].get("error", 1) <= 1e-8]
     if wrong:
         print(f"gn.geodesic is wrong on {', '.join(wrong)}", file=sys.stderr)

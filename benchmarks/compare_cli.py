@@ -7,7 +7,6 @@ threads as the machine gives them, and writes ``results/compare_cli.json``.
 
 from __future__ import annotations
 
-import argparse
 import os
 import statistics
 import subprocess
@@ -20,33 +19,33 @@ from typing import Any
 from common import (
     ROOT,
     VARIABLES,
-    busy_share,
-    environment,
+    begin,
+    command_line,
     peak_megabytes,
     print_table,
-    write_json,
+    summary,
 )
 
 
-def run(arguments: list[str]) -> dict[str, float]:
+def process(*arguments: str) -> dict[str, float]:
     """Run one command to its end: wall and CPU seconds, peak memory of it and its children."""
     variables = {k: v for k, v in os.environ.items() if k not in VARIABLES}
     variables["PYTHONPATH"] = str(ROOT)
     with tempfile.TemporaryFile() as output:
-        begin = time.perf_counter()
-        process = subprocess.Popen(
+        before = time.perf_counter()
+        started = subprocess.Popen(
             [sys.executable, "-m", "geomnet", *arguments],
             stdout=output,
             stderr=subprocess.STDOUT,
             env=variables,
         )
-        _, status, usage = os.wait4(process.pid, 0)
-        wall = time.perf_counter() - begin
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
+        _, status, usage = os.wait4(started.pid, 0)
+        wall = time.perf_counter() - before
+        started.returncode = os.waitstatus_to_exitcode(status)
+        if started.returncode:
             output.seek(0)
             sys.stderr.write(output.read().decode(errors="replace"))
-            raise SystemExit(f"geomnet {arguments[0]} ended with status {process.returncode}")
+            raise SystemExit(f"geomnet {arguments[0]} ended with status {started.returncode}")
     return {
         "wall_seconds": wall,
         "cpu_seconds": usage.ru_utime + usage.ru_stime,
@@ -56,33 +55,35 @@ def run(arguments: list[str]) -> dict[str, float]:
 
 def main() -> None:
     """Measure in turn, print, write."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repeats", type=int, default=3, help="runs of each command (default 3)")
-    arguments = parser.parse_args()
-    busy = busy_share()
+    run = begin(command_line(__doc__, repeats=3), threads=None)
     runs: dict[str, list[dict[str, float]]] = {"compare": [], "--help": []}
-    for _ in range(arguments.repeats):
+    for _ in range(run.options.repeats):
         with tempfile.TemporaryDirectory() as folder:
-            runs["compare"].append(run(["compare", "--out", str(Path(folder) / "out")]))
-        runs["--help"].append(run(["--help"]))
+            runs["compare"].append(process("compare", "--out", str(Path(folder) / "out")))
+        runs["--help"].append(process("--help"))
     rows: list[dict[str, Any]] = []
     for name, measured in runs.items():
-        medians = {key: statistics.median(r[key] for r in measured) for key in measured[0]}
-        rows.append({"command": f"python -m geomnet {name}", "median": medians, "runs": measured})
+        row: dict[str, Any] = {"command": f"python -m geomnet {name}"}
+        for clock in ("wall_seconds", "cpu_seconds"):
+            row[clock] = summary([one[clock] for one in measured])
+        rows.append(row | {"peak_megabytes": [one["peak_megabytes"] for one in measured]})
+    show(rows)
+    run.write_results("compare_cli.json", {"rows": rows})
+
+
+def show(rows: list[dict[str, Any]]) -> None:
+    """Print what was found."""
     print_table(
         ["", "wall", "CPU", "peak memory"],
         [
             [
                 row["command"],
-                f"{row['median']['wall_seconds']:.2f} s",
-                f"{row['median']['cpu_seconds']:.2f} s",
-                f"{row['median']['peak_megabytes']:.0f} MB",
+                f"{row['wall_seconds']['median']:.2f} s",
+                f"{row['cpu_seconds']['median']:.2f} s",
+                f"{statistics.median(row['peak_megabytes']):.0f} MB",
             ]
             for row in rows
         ],
-    )
-    write_json(
-        "compare_cli.json", {"environment": {**environment(), "busy_before": busy}, "rows": rows}
     )
 
 

@@ -8,19 +8,16 @@ arrays, as one does who asks for several curvatures of one graph. Distances are 
 
 from __future__ import annotations
 
-import argparse
 import resource
-import statistics
-import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-from common import busy_share, environment, print_table, run_with_threads, write_json
-from peer import PeerProcess, peer_python
+from common import begin, command_line, peak_megabytes, print_table, seconds, summary
+from peer import PeerProcess, add_peers, start_peer
 
 QUANTITIES = ("exact", "average", "forman", "augmented")
+CLOCKS = ("wall", "processor")
 SHORT = 0.05
 """Seconds below which calls are repeated within a turn."""
 
@@ -66,7 +63,7 @@ def compare(peer: PeerProcess, name: str, quantity: str, turns: int) -> dict[str
     if len(graph) < 1000:
         calls("average")(graph)  # what loads late is loaded
     for _ in range(turns):
-        found["peer"].append(peer.ask(name=name, quantity=quantity, processes=1))
+        found["peer"].append(peer.ask(do="turn", name=name, quantity=quantity, processes=1))
         found["graph"].append(timed(lambda: call(graph).as_dict()))
         found["arrays"].append(timed(lambda: call(fresh(arrays))))
     theirs = np.array(found["peer"][0].pop("curvature"))
@@ -79,12 +76,10 @@ def compare(peer: PeerProcess, name: str, quantity: str, turns: int) -> dict[str
         "difference": float(np.abs(theirs - ours).max()),
     }
     for who, taken in found.items():
-        row[who] = {
-            clock: statistics.median(one[clock] for one in taken) for clock in ("wall", "processor")
-        } | {"turns": [{c: one[c] for c in ("wall", "processor")} for one in taken]}
+        row[who] = {clock: summary([one[clock] for one in taken]) for clock in CLOCKS}
     for who in ("graph", "arrays"):
         row[f"ratio, {who}"] = {
-            clock: row["peer"][clock] / row[who][clock] for clock in ("wall", "processor")
+            clock: row["peer"][clock]["median"] / row[who][clock]["median"] for clock in CLOCKS
         }
     return row
 
@@ -114,7 +109,7 @@ def bounds(name: str) -> dict[str, Any]:
 
 
 def cores(peer: PeerProcess, name: str, turns: int) -> list[dict[str, Any]]:
-    """Wall time of the exact curvature on one and two processes, medians of turns."""
+    """Wall time of the exact curvature on one and two processes."""
     from curvature_problems import problem
 
     from geomnet.curvature import WeightedGraph, ollivier
@@ -125,17 +120,10 @@ def cores(peer: PeerProcess, name: str, turns: int) -> list[dict[str, Any]]:
     for count in (1, 2):
         ours, theirs = [], []
         for _ in range(turns):
-            begin = time.perf_counter()
-            ollivier(fresh(arrays), n_jobs=count)
-            ours.append(time.perf_counter() - begin)
-            theirs.append(peer.ask(name=name, quantity="exact", processes=count)["wall"])
-        rows.append(
-            {
-                "processes": count,
-                "geomnet": statistics.median(ours),
-                "peer": statistics.median(theirs),
-            }
-        )
+            ours.append(seconds(lambda count=count: ollivier(fresh(arrays), n_jobs=count)))
+            told = peer.ask(do="turn", name=name, quantity="exact", processes=count)
+            theirs.append(told["wall"])
+        rows.append({"processes": count, "geomnet": summary(ours), "peer": summary(theirs)})
     return rows
 
 
@@ -163,69 +151,61 @@ def large(n: int = 2000, m: int = 400_000) -> list[dict[str, Any]]:
         "augmented": lambda: forman(graph, "augmented"),
         "resistance": lambda: resistance_curvature(graph),
     }
-    rows = []
-    for name, call in work.items():
-        begin = time.perf_counter()
-        call()
-        rows.append({"quantity": name, "wall": time.perf_counter() - begin})
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (
-        1 if sys.platform == "darwin" else 1024
+    rows = [{"quantity": name, "wall": seconds(call)} for name, call in work.items()]
+    peak = peak_megabytes(resource.getrusage(resource.RUSAGE_SELF))
+    return [{"nodes": n, "edges": len(edges), "peak MB": peak}, *rows]
+
+
+def show(found: dict[str, Any]) -> None:
+    """Print what was found."""
+    head = ["graph", "edges", "", "peer ms", "ours", "arrays", "×", "× arrays", "difference"]
+    print("\nprocessor time\n")
+    print_table(
+        head,
+        [
+            [
+                row["problem"],
+                str(row["edges"]),
+                row["quantity"],
+                *(
+                    f"{1e3 * row[who]['processor']['median']:.4g}"
+                    for who in ("peer", "graph", "arrays")
+                ),
+                *(f"{row[f'ratio, {who}']['processor']:.3g}" for who in ("graph", "arrays")),
+                f"{row['difference']:.0e}",
+            ]
+            for row in found["comparisons"]
+        ],
     )
-    return [{"nodes": n, "edges": len(edges), "peak MB": peak / 1e6}, *rows]
+    for one in (*found["bounds"], *found["processes"], *found["large net"]):
+        print(one)
 
 
 def main() -> None:
     """Run it."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="one turn each; writes nothing")
-    parser.add_argument("--peer-python", type=Path, help="an interpreter that has the peer")
-    options = parser.parse_args()
-    run_with_threads(1)
+    parser = command_line(__doc__, repeats=3, quick="one turn each")
+    add_peers(parser, "curvature")
+    run = begin(parser)
     from curvature_problems import NAMES
 
-    busy = busy_share()
-    peer = PeerProcess(options.peer_python or peer_python("curvature"), "graph_ricci_curvature.py")
-    turns = 1 if options.quick else 3
+    peer = start_peer(run.options, "curvature", "graph_ricci_curvature.py")
+    turns = 1 if run.options.quick else run.options.repeats
     rows = []
     for name in NAMES:
         for quantity in QUANTITIES:
             row = compare(peer, name, quantity, turns)
             rows.append(row)
             print(name, quantity, f"{row['difference']:.0e}", flush=True)
-    many = cores(peer, "layered", turns)
-    bounded = [bounds(name) for name in NAMES if name.startswith("layered")]
-    net = large()
-    versions = peer.ask(what="versions")
+    found = {
+        "comparisons": rows,
+        "bounds": [bounds(name) for name in NAMES if name.startswith("layered")],
+        "processes": cores(peer, "layered", turns),
+        "large net": large(),
+    }
+    versions = peer.ask(do="versions")
     peer.close()
-    head = ["graph", "edges", "", "peer ms", "ours", "arrays", "×", "× arrays", "difference"]
-    table = [
-        [
-            row["problem"],
-            str(row["edges"]),
-            row["quantity"],
-            *(f"{1e3 * row[who]['processor']:.4g}" for who in ("peer", "graph", "arrays")),
-            *(f"{row[f'ratio, {who}']['processor']:.3g}" for who in ("graph", "arrays")),
-            f"{row['difference']:.0e}",
-        ]
-        for row in rows
-    ]
-    print("\nprocessor time\n")
-    print_table(head, table)
-    for one in (*bounded, *many, *net):
-        print(one)
-    if not options.quick:
-        write_json(
-            "curvature.json",
-            {
-                "environment": environment(),
-                "peer": versions,
-                "busy": busy,
-                "comparisons": rows,
-                "bounds": bounded,
-                "processes": many,
-                "large net": net,
-            },
-        )
+    show(found)
+    run.write_results("curvature.json", found, versions)
 
 
 if __name__ == "__main__":

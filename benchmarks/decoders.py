@@ -1,22 +1,21 @@
 """Geodesics of decoders R^2 → R^50 and R^10 → R^50: geomnet beside stochman, GEORCE and SciPy.
 
 ``python benchmarks/decoders.py`` measures everyone in turn on one thread and writes
-``results/decoders.json``. The true distances come from SciPy's boundary value solver at tolerance
-1e-10, with derivatives of the network taken by hand. Errors are relative; a peer is given the
-better of its own length and the true length of the curve it returns, which is not charged.
+``results/decoders.json``; ``--only decoder2`` takes a part, and writes it where
+``--out`` says. The true distances come from SciPy's boundary value solver at tolerance 1e-10, with
+derivatives of the network taken by hand. Errors are relative; a peer is given the better of its
+own length and the true length of the curve it returns, which is not charged.
 """
 
 from __future__ import annotations
 
-import argparse
 import sys
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
-from charts import GOAL, Answer, Bench, add_arguments, georce_process, restart
-from common import busy_share, environment, print_table, write_json
-from peer import PeerProcess, peer_python
+from charts import GOAL, Answer, Bench, ladder_options
+from common import begin, print_table
+from peer import PeerProcess, start_peer
 
 STEPS = (8, 16, 32, 64, 128)
 GRIDS = ((5, 20), (10, 50), (20, 100), (40, 200))
@@ -96,7 +95,7 @@ class DecoderBench(Bench):
 
 
 def measure_decoder(
-    name: str, georce: PeerProcess, stochman: PeerProcess, rounds: int, budget: float
+    name: str, georce: PeerProcess, stochman: PeerProcess, repeats: int, budget: float
 ) -> dict[str, Any]:
     """Everyone on one decoder, in turn."""
     bench = DecoderBench(name, georce, stochman)
@@ -105,7 +104,7 @@ def measure_decoder(
             bench.call(solver, setting, 0.0)  # warm up
     for answer in bench.answers.values():
         answer.times.clear()
-    for _ in range(rounds):
+    for _ in range(repeats):
         for solver, setting in list(bench.answers):
             bench.call(solver, setting, budget)
     done = [a for a in bench.answers.values() if a.times]
@@ -141,12 +140,12 @@ def show(result: dict[str, Any]) -> None:
         if "error" not in row:
             table.append([f"{row['solver']}, {row['setting']}", row["failure"][:60], "", "", ""])
             continue
-        reached = row is not None and result["to_goal"][row["solver"]]
+        reached = result["to_goal"][row["solver"]]
         star = " *" if reached and reached["setting"] == row["setting"] else ""
         table.append(
             [
                 f"{row['solver']}, {row['setting']}{star}",
-                f"{1e3 * row['median']:.3g}",
+                f"{1e3 * row['seconds']['median']:.3g}",
                 f"{row['error']:.1e}",
                 f"{row['ratio']:.3g}" if "ratio" in row else "",
                 row.get("ratio_to", ""),
@@ -158,37 +157,18 @@ def show(result: dict[str, Any]) -> None:
 
 def main() -> int:
     """Measure, print, write; fail where geomnet's default answer is wrong."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    add_arguments(parser)
-    parser.add_argument("--torch-python", type=Path, help="interpreter that has stochman")
-    parser.add_argument("--rounds", type=int, default=5, help="turns everyone takes (default 5)")
-    parser.add_argument("--budget", type=float, default=0.1, help="seconds a turn (default 0.1)")
-    arguments = parser.parse_args()
-    restart()
-    busy = busy_share()
-    georce = georce_process(arguments)
-    python = arguments.torch_python or peer_python("stochman", dependencies=True)
-    stochman = PeerProcess(python, "stochman_spline.py")
-    versions = {**georce.ask(do="versions"), **stochman.ask(do="versions")}
+    run = begin(ladder_options(__doc__, "jax", "stochman", repeats=5, budget=0.1))
+    options = run.options
+    georce = start_peer(options, "jax", "georce_jax.py")
+    stochman = start_peer(options, "stochman", "stochman_spline.py")
     results = []
-    for name in arguments.only or ("decoder2", "decoder10"):
-        results.append(measure_decoder(name, georce, stochman, arguments.rounds, arguments.budget))
+    for name in options.only or ("decoder2", "decoder10"):
+        results.append(measure_decoder(name, georce, stochman, options.repeats, options.budget))
         show(results[-1])
+    versions = {**georce.ask(do="versions"), **stochman.ask(do="versions")}
     for process in (georce, stochman):
         process.close()
-    write_json(
-        "decoders.json",
-        {
-            "goal": GOAL,
-            "environment": {
-                **environment(),
-                "threads": 1,
-                "busy_before": busy,
-                "peer_versions": versions,
-            },
-            "decoders": results,
-        },
-    )
+    run.write_results("decoders.json", {"goal": GOAL, "decoders": results}, versions)
     wrong = [
         r["decoder"] for r in results if not (r["to_goal"]["default"] or {}).get("error", 1) <= 1e-5
     ]

@@ -7,29 +7,27 @@ data on one thread, each size in a process of its own, and writes ``results/emer
 
 from __future__ import annotations
 
-import argparse
 import json
 import resource
-import statistics
-import subprocess
-import sys
 from typing import Any
 
 from common import (
     RESULTS,
-    busy_share,
-    environment,
+    begin,
+    command_line,
+    in_process,
+    new_figure,
     peak_megabytes,
     print_table,
-    run_with_threads,
     seconds,
-    write_json,
+    summary,
 )
 
 SIZES = (125, 250, 500, 1000, 2000)
 DATA = 1000
-ROUNDS = 3
-FIT_FROM = 500
+FITTED = 3
+"""The largest sizes, of which exponents are taken."""
+
 NAMES = {
     "geometry": "geometry from 1000 data",
     "distances": "distances",
@@ -46,7 +44,7 @@ def widths_of(nodes: int) -> tuple[int, ...]:
     return (*[width] * 8, nodes - 10 - 8 * width, 10)
 
 
-def measure(nodes: int) -> dict[str, Any]:
+def solve(nodes: int) -> dict[str, Any]:
     """Seconds of everything once, and the peak memory of this process."""
     import numpy as np
 
@@ -75,25 +73,60 @@ def measure(nodes: int) -> dict[str, Any]:
     return {"nodes": one.n_nodes, "edges": len(one.edges), "peak MB": peak, "seconds": found}
 
 
-def in_a_process(nodes: int) -> dict[str, Any]:
-    """The same in a process of its own."""
-    command = [sys.executable, __file__, "--one", str(nodes)]
-    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+def measure(sizes: tuple[int, ...], repeats: int) -> list[dict[str, Any]]:
+    """All sizes in turn."""
+    rounds = [[in_process(str(nodes)) for nodes in sizes] for _ in range(repeats)]
+    rows = []
+    for runs in zip(*rounds):
+        taken = {key: summary([run["seconds"][key] for run in runs]) for key in NAMES}
+        rows.append({**runs[0], "seconds": taken})
+    return rows
 
 
-def draw(rows: list[dict[str, Any]], slopes: dict[str, float]) -> None:
+def fit(rows: list[dict[str, Any]]) -> dict[str, float]:
+    """Exponents of seconds ~ nodesᵇ over the largest sizes."""
+    import numpy as np
+
+    late = rows[-FITTED:]
+    nodes = np.log([row["nodes"] for row in late])
+    return {
+        key: float(np.polyfit(nodes, np.log([medians(row)[key] for row in late]), 1)[0])
+        for key in NAMES
+    }
+
+
+def medians(row: dict[str, Any]) -> dict[str, float]:
+    """Median seconds of a size."""
+    return {key: row["seconds"][key]["median"] for key in NAMES}
+
+
+def show(rows: list[dict[str, Any]]) -> None:
+    """Print what was found."""
+    print_table(
+        ["nodes", "edges", *NAMES, "total", "peak MB"],
+        [
+            [
+                str(row["nodes"]),
+                str(row["edges"]),
+                *(f"{value:.3g}" for value in medians(row).values()),
+                f"{sum(medians(row).values()):.3g}",
+                f"{row['peak MB']:.0f}",
+            ]
+            for row in rows
+        ],
+    )
+
+
+def draw(rows: list[dict[str, Any]], slopes: dict[str, float]) -> Any:
     """Seconds against nodes, log-log, and peak memory."""
-    from matplotlib.figure import Figure
-
     colours = ("#222222", "#4477aa", "#ee6677", "#228833", "#aa3377", "#ccbb44")
-    figure = Figure(figsize=(9.2, 4.2), layout="constrained")
-    times, memory = figure.subplots(1, 2, width_ratios=(2, 1))
+    figure, ((times, memory),) = new_figure(9.2, 4.2, columns=2, width_ratios=(2, 1))
     nodes = [row["nodes"] for row in rows]
     for (key, name), colour in zip(NAMES.items(), colours):
-        values = [row["seconds"][key] for row in rows]
+        values = [medians(row)[key] for row in rows]
         times.loglog(nodes, values, "o-", ms=4, color=colour, label=f"{name} ({slopes[key]:.1f})")
     times.set_ylabel("seconds, one thread")
-    times.legend(fontsize=8, title="(slope from 500 nodes)", title_fontsize=8)
+    times.legend(title=f"(slope from {nodes[-FITTED]} nodes)")
     memory.semilogx(nodes, [row["peak MB"] for row in rows], "o-", ms=4, color="#222222")
     memory.set_ylabel("peak memory of the process, MB")
     memory.set_ylim(0)
@@ -101,63 +134,21 @@ def draw(rows: list[dict[str, Any]], slopes: dict[str, float]) -> None:
         axis.set_xlabel("nodes")
         axis.set_xticks(nodes, map(str, nodes), minor=False)
         axis.minorticks_off()
-        axis.spines[["top", "right"]].set_visible(False)
-    figure.savefig(RESULTS / "emergent.png", dpi=130)
+    return figure
 
 
 def main() -> None:
-    """Run it."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="small sizes once; writes nothing")
-    parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    run_with_threads(1)
-    if options.one:
-        print(json.dumps(measure(options.one)))
+    """Measure, print, draw, write."""
+    run = begin(command_line(__doc__, repeats=3, quick="small sizes once", case=True))
+    if run.options.case:
+        print(json.dumps(solve(int(run.options.case[0]))))
         return
-    import numpy as np
-
-    busy = busy_share()
-    sizes = SIZES[:3] if options.quick else SIZES
-    rounds = [
-        [in_a_process(nodes) for nodes in sizes] for _ in range(1 if options.quick else ROUNDS)
-    ]
-    rows = []
-    for runs in zip(*rounds):
-        taken = {key: statistics.median(run["seconds"][key] for run in runs) for key in NAMES}
-        rows.append({**runs[0], "seconds": taken})
-    head = ["nodes", "edges", *NAMES, "total", "peak MB"]
-    print_table(
-        head,
-        [
-            [
-                str(row["nodes"]),
-                str(row["edges"]),
-                *(f"{row['seconds'][key]:.3g}" for key in NAMES),
-                f"{sum(row['seconds'].values()):.3g}",
-                f"{row['peak MB']:.0f}",
-            ]
-            for row in rows
-        ],
-    )
-    if options.quick:
-        return
-    late = [row for row in rows if row["nodes"] >= FIT_FROM]
-    slopes = {
-        key: float(
-            np.polyfit(
-                np.log([row["nodes"] for row in late]),
-                np.log([row["seconds"][key] for row in late]),
-                1,
-            )[0]
-        )
-        for key in NAMES
-    }
-    draw(rows, slopes)
-    write_json(
-        "emergent.json",
-        {"environment": environment(), "busy": busy, "rows": rows, "slopes": slopes},
-    )
+    quick = run.options.quick
+    rows = measure(SIZES[:3] if quick else SIZES, 1 if quick else run.options.repeats)
+    show(rows)
+    slopes = fit(rows)
+    run.save_figure(draw(rows, slopes), RESULTS / "emergent.png")
+    run.write_results("emergent.json", {"rows": rows, "slopes": slopes})
 
 
 if __name__ == "__main__":

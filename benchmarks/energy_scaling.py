@@ -7,27 +7,23 @@ fits slopes to the fastest calls and writes ``results/energy_scaling.json`` and 
 
 from __future__ import annotations
 
-import argparse
-import statistics
 from typing import Any
 
 from common import (
     RESULTS,
-    busy_share,
-    environment,
+    begin,
+    command_line,
+    cpu_model,
+    new_figure,
     print_table,
-    run_with_threads,
     seconds,
-    write_json,
+    summary,
 )
 
 SIZES = (32, 64, 128, 256, 512, 1024)
 ALL = 1797
 N_STEPS = 16
 FIT_FROM = 128
-ROUNDS = 3
-"""All sizes in turn, so that a busy moment of the machine spoils no size."""
-
 BUDGET = 0.7
 """Seconds spent on each figure in a round, but at least two calls."""
 
@@ -86,7 +82,7 @@ def slopes(rows: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
     found = {}
     for name in QUANTITIES:
         n = np.array([row["n"] for row in rows], dtype=float)
-        y = np.array([row[name] for row in rows])
+        y = np.array([row[name]["fastest"] for row in rows])
         large = n >= FIT_FROM
         found[name] = {
             "fit_from": FIT_FROM,
@@ -96,25 +92,21 @@ def slopes(rows: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
     return found
 
 
-def plot(rows: list[dict[str, Any]], fits: dict[str, Any], cpu: str) -> None:
+def draw(rows: list[dict[str, Any]], fits: dict[str, Any], cpu: str) -> Any:
     """Log-log lines with their exponents, and guides of n² and n³."""
-    import matplotlib
-
-    matplotlib.use("agg")
     import numpy as np
-    from matplotlib import pyplot as plt
     from matplotlib.ticker import NullLocator
 
     n = np.array([row["n"] for row in rows], dtype=float)
-    figure, axes = plt.subplots(figsize=(6.6, 4.6), dpi=160, layout="constrained")
+    figure, ((axes,),) = new_figure(6.6, 4.6)
     for (name, label), mark, colour in zip(
         QUANTITIES.items(), "os^", ("#1f5fa8", "#c8641e", "#2f8f5b")
     ):
-        values = np.array([row[name] for row in rows])
+        values = [row[name]["fastest"] for row in rows]
         label = f"{label}: $n^{{{fits[name]['fitted']:.2f}}}$"
         axes.loglog(n, values, mark + "-", color=colour, ms=5, lw=1.6, label=label)
-    top = max(rows[-1][name] for name in QUANTITIES)
-    low = rows[-1]["product"]
+    top = max(rows[-1][name]["fastest"] for name in QUANTITIES)
+    low = rows[-1]["product"]["fastest"]
     guide = n[-3:]
     for power, level in ((3, top * 3), (2, low / 1.8)):
         axes.loglog(guide, level * (guide / n[-1]) ** power, "--", color="0.6", lw=1)
@@ -130,64 +122,50 @@ def plot(rows: list[dict[str, Any]], fits: dict[str, Any], cpu: str) -> None:
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xlabel("points n")
     axes.set_ylabel("seconds")
-    axes.set_title(
-        f"Path energy, digits in 64 dimensions, {N_STEPS} steps, one thread ({cpu})", fontsize=9.5
-    )
+    axes.set_title(f"Path energy, digits in 64 dimensions, {N_STEPS} steps, one thread ({cpu})")
     axes.set_xlim(n[0] / 1.15, n[-1] * 1.35)
-    axes.grid(True, which="major", color="0.9", lw=0.7)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(
-        frameon=False, fontsize=9, title=f"slope fitted from n = {FIT_FROM}", title_fontsize=9
-    )
-    RESULTS.mkdir(exist_ok=True)
-    figure.savefig(RESULTS / "energy_scaling.png", metadata={"Software": None})
-    plt.close(figure)
+    axes.legend(title=f"slope fitted from n = {FIT_FROM}")
+    return figure
 
 
-def main() -> None:
-    """Measure, fit, draw, write."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--full", action="store_true", help="also all 1797 digits (5 GB)")
-    arguments = parser.parse_args()
-    run_with_threads(1)
-    busy = busy_share()
-    sizes = SIZES + ((ALL,) if arguments.full else ())
+def measure(sizes: tuple[int, ...], repeats: int) -> list[dict[str, Any]]:
+    """All sizes in turn, so that a busy moment of the machine spoils no size."""
     times: dict[int, dict[str, list[float]]] = {n: {q: [] for q in QUANTITIES} for n in sizes}
-    for k in range(ROUNDS):
+    for k in range(repeats):
         for n in sizes:
             for name, found in measure_size(n).items():
                 times[n][name] += found
-        print(f"round {k + 1} of {ROUNDS} done", flush=True)
-    rows = [
-        {
-            "n": n,
-            "calls": {name: len(found) for name, found in times[n].items()},
-            "median": {name: statistics.median(found) for name, found in times[n].items()},
-            **{name: min(found) for name, found in times[n].items()},
-        }
-        for n in sizes
+        print(f"round {k + 1} of {repeats} done", flush=True)
+    return [
+        {"n": n, **{q: {"fastest": min(t), **summary(t)} for q, t in found.items()}}
+        for n, found in times.items()
     ]
-    fits = slopes(rows)
-    where = environment()
+
+
+def show(rows: list[dict[str, Any]], fits: dict[str, Any]) -> None:
+    """Print what was found."""
     print()
     print_table(
         ["points", *QUANTITIES.values()],
-        [[str(row["n"]), *(f"{row[name]:.5f} s" for name in QUANTITIES)] for row in rows]
+        [[str(row["n"]), *(f"{row[name]['fastest']:.5f} s" for name in QUANTITIES)] for row in rows]
         + [
             ["slope, fitted", *(f"{fits[name]['fitted']:.2f}" for name in QUANTITIES)],
             ["slope, last two", *(f"{fits[name]['last']:.2f}" for name in QUANTITIES)],
         ],
     )
-    plot(rows, fits, where["cpu"])
-    write_json(
-        "energy_scaling.json",
-        {
-            "problem": f"digits, 64 dimensions, {N_STEPS} steps, Matérn-3/2 kernel",
-            "environment": {**where, "threads": 1, "busy_before": busy},
-            "rows": rows,
-            "slopes": fits,
-        },
-    )
+
+
+def main() -> None:
+    """Measure, fit, draw, write."""
+    parser = command_line(__doc__, repeats=3)
+    parser.add_argument("--full", action="store_true", help="also all 1797 digits (5 GB)")
+    run = begin(parser)
+    rows = measure(SIZES + ((ALL,) if run.options.full else ()), run.options.repeats)
+    fits = slopes(rows)
+    show(rows, fits)
+    run.save_figure(draw(rows, fits, cpu_model()), RESULTS / "energy_scaling.png")
+    problem = f"digits, 64 dimensions, {N_STEPS} steps, Matérn-3/2 kernel"
+    run.write_results("energy_scaling.json", {"problem": problem, "rows": rows, "slopes": fits})
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 """Fisher information of two networks: geomnet beside nngeometry, curvlinops, BackPACK, torch.func.
 
 ``python benchmarks/fisher.py`` measures everyone in turn on one thread in float64 and writes
-``results/fisher.json``; ``--full`` adds the dense matrix of the residual network, ``--quick`` takes
-one short turn each and writes nothing. The networks are a tanh MLP 64-64-64-10 and a residual one
-of 16 blocks of width 32, the data all 1797 digits, the likelihood categorical.
+``results/fisher.json`` and ``.md``; ``--full`` adds the dense matrix of the residual network,
+``--quick`` takes one short turn each and writes nothing. The networks are a tanh MLP 64-64-64-10
+and a residual one of 16 blocks of width 32, the data all 1797 digits, the likelihood categorical.
 
 A ratio is given only where both answers agree. geomnet's first call makes the object, and so pays
 the forward pass that peers pay in theirs; where a peer is made once and asked again, so is geomnet.
@@ -22,10 +22,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from common import RESULTS, busy_share, environment, print_table, run_with_threads, write_json
-from peer import PeerProcess, peer_python
-
-from geomnet.utils.files import write_whole
+from common import Run, begin, busy_share, command_line, print_table, seconds, summary
+from peer import PeerProcess, add_peers, start_peer
 
 COLUMNS = 16
 SPARED = 3.0
@@ -240,12 +238,7 @@ class Row:
             self.ours.keep(player == "again")
             work: Callable[[], Any] = getattr(self.ours, self.quantity.ours)
             self.says[player] = str(work.__doc__)
-            times = []
-            for _ in range(repeats):
-                begin = time.perf_counter()
-                found = work()
-                times.append(time.perf_counter() - begin)
-                del found
+            times = [seconds(work) for _ in range(repeats)]
             self.ours.keep(False)
             return times
         call, _, tol = player.partition(" ")
@@ -265,9 +258,9 @@ class Row:
         """One call of everyone, which warms up too, and how far the answers are apart."""
         import numpy as np
 
-        begin = time.perf_counter()
+        before = time.perf_counter()
         found = getattr(self.ours, self.quantity.ours)()
-        estimates = {"first": time.perf_counter() - begin, "again": time.perf_counter() - begin}
+        estimates = dict.fromkeys(("first", "again"), time.perf_counter() - before)
         for peer in self.players:
             if peer in estimates:
                 continue
@@ -276,13 +269,13 @@ class Row:
             self.differences[peer] = difference(comparable(found, peer), theirs)
         return estimates
 
-    def measure(self, rounds: int, budget: float) -> None:
+    def measure(self, turns: int, budget: float) -> None:
         """Turns, until a participant has had enough of them or of time."""
         estimates = self.compare()
         for player in self.players:
             if player not in ("first", "again") and estimates[player] > SPARED:
                 self.times[player] = [estimates[player]]  # the call that was compared counts
-        for _ in range(rounds):
+        for _ in range(turns):
             for player in self.players:
                 spent = self.times.setdefault(player, [])
                 if sum(spent) + (estimates[player] if spent else 0.0) > ENOUGH:
@@ -295,12 +288,10 @@ class Row:
         median = {player: statistics.median(times) for player, times in self.times.items()}
         rows = []
         for player in self.players:
-            times = self.times[player]
             row = {
                 "who": player,
                 "says": self.says[player],
-                "median": median[player],
-                "times": times,
+                "seconds": summary(self.times[player]),
             }
             if player in self.differences:
                 row["difference"] = self.differences[player]
@@ -368,7 +359,7 @@ def show(row: dict[str, Any]) -> None:
         table.append(
             [
                 f"geomnet, {one['who']}" if ours else one["who"],
-                f"{1e3 * one['median']:.4g}",
+                f"{1e3 * one['seconds']['median']:.4g}",
                 f"{one['ratio']:.3g}" if "ratio" in one else "",
                 f"{one['ratio_again']:.3g}" if "ratio_again" in one else "",
                 f"{one['difference']:.0e}" if "difference" in one else "",
@@ -411,7 +402,7 @@ def markdown(rows: list[dict[str, Any]], network: str) -> str:
             if one["who"].startswith(library):
                 ratio = one.get("ratio_again", one.get("ratio"))
                 times = f" ({digits(ratio, 2)})" if ratio is not None else ""
-                found.append(f"{digits(1e3 * one['median'])}{times}")
+                found.append(f"{digits(1e3 * one['seconds']['median'])}{times}")
         return ", ".join(found) or "–"
 
     lines = [
@@ -420,7 +411,7 @@ def markdown(rows: list[dict[str, Any]], network: str) -> str:
     ]
     for row in rows:
         if row["network"] == network:
-            median = {one["who"]: digits(1e3 * one["median"]) for one in row["rows"]}
+            median = {one["who"]: digits(1e3 * one["seconds"]["median"]) for one in row["rows"]}
             cells = [
                 f"**{median['first']}**",
                 f"**{median['again']}**" if "again" in median else "",
@@ -431,74 +422,80 @@ def markdown(rows: list[dict[str, Any]], network: str) -> str:
     return "\n".join(lines)
 
 
-def main() -> int:
-    """Measure, print, write; fail where answers differ."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--torch-python", type=Path, help="interpreter that has the peers")
-    parser.add_argument(
-        "--only", nargs="+", metavar="CALL", help="some of geomnet's calls; writes nothing"
-    )
-    parser.add_argument(
-        "--network", choices=("mlp", "residual"), help="one network; writes nothing"
-    )
-    parser.add_argument("--rounds", type=int, default=5, help="turns everyone takes (default 5)")
-    parser.add_argument("--budget", type=float, default=0.2, help="seconds a turn (default 0.2)")
-    parser.add_argument("--full", action="store_true", help="also the largest dense matrix")
-    parser.add_argument("--quick", action="store_true", help="a minute; writes nothing")
-    arguments = parser.parse_args()
-    run_with_threads(1)
-    busy = busy_share()
-    if arguments.quick:
-        arguments.rounds, arguments.budget = 1, 0.0
-    python = arguments.torch_python or peer_python("fisher", dependencies=True)
-    reference = check_reference()
-    print("relative distance from known numbers")
-    for name, distance in reference.items():
-        print(f"  {name}: {distance:.0e}")
+def tables(rows: list[dict[str, Any]]) -> str:
+    """The tables of the README, a network each."""
+    networks = dict.fromkeys(row["network"] for row in rows)
+    return "\n\n".join(f"{TITLES[network]}\n\n{markdown(rows, network)}" for network in networks)
+
+
+def chosen(options: argparse.Namespace) -> list[tuple[str, Quantity]]:
+    """Networks and quantities of this run."""
+    skipped = SLOW if options.quick else set() if options.full else {("residual", "dense")}
+    return [
+        (network, quantity)
+        for network in TITLES
+        for quantity in QUANTITIES
+        if (network, quantity.ours) not in skipped
+        and options.network in (None, network)
+        and (not options.only or quantity.ours in options.only)
+    ]
+
+
+def measure(run: Run) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    """Everyone in turn, and the peers' versions."""
+    options = run.options
+    turns, budget = (1, 0.0) if options.quick else (options.repeats, options.budget)
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         write_networks(Path(folder))
-        peers = PeerProcess(python, "fisher_torch.py")
+        peers = start_peer(options, "fisher", "fisher_torch.py")
+        for network, quantity in chosen(options):
+            row = Row(network, quantity, Path(folder), peers)
+            row.measure(turns, budget)
+            rows.append(row.as_dict())
+            show(rows[-1])
         versions = peers.ask(do="versions")
-        for network in ("mlp", "residual"):
-            for quantity in QUANTITIES:
-                key = (network, quantity.ours)
-                skipped = key == ("residual", "dense") and not arguments.full
-                skipped |= arguments.quick and key in SLOW
-                skipped |= bool(arguments.only) and quantity.ours not in arguments.only
-                if skipped or arguments.network not in (None, network):
-                    continue
-                row = Row(network, quantity, Path(folder), peers)
-                row.measure(arguments.rounds, arguments.budget)
-                rows.append(row.as_dict())
-                show(rows[-1])
         peers.close()
-    networks = dict.fromkeys(row["network"] for row in rows)
-    tables = "\n\n".join(f"{TITLES[network]}\n\n{markdown(rows, network)}" for network in networks)
-    print(f"\n{tables}")
-    if not (arguments.quick or arguments.only or arguments.network):
-        write_whole(RESULTS / "fisher.md", lambda file: file.write(f"{tables}\n".encode()) and None)
-        write_json(
-            "fisher.json",
-            {
-                "environment": {
-                    **environment(),
-                    "threads": 1,
-                    "busy_before": busy,
-                    "busy_after": busy_share(),
-                    "peer_versions": versions,
-                },
-                "reference": reference,
-                "rows": rows,
-            },
-        )
+    return rows, versions
+
+
+def different(reference: dict[str, float], rows: list[dict[str, Any]]) -> list[str]:
+    """Numbers and calls whose answers are not what they should be."""
     wrong = [name for name, distance in reference.items() if distance > 1e-8]
-    wrong += [
+    return wrong + [
         f"{row['network']}, {one['who']}"
         for row in rows
         for one in row["rows"]
         if one.get("difference", 0) > 1e-9
     ]
+
+
+def fisher_options() -> argparse.ArgumentParser:
+    """Options."""
+    parser = command_line(__doc__, repeats=5, quick="a minute")
+    add_peers(parser, "fisher")
+    parser.add_argument(
+        "--only", nargs="+", metavar="CALL", help="some of geomnet's calls; writes as --quick does"
+    )
+    parser.add_argument("--network", choices=TITLES, help="one network; writes as --quick does")
+    parser.add_argument("--budget", type=float, default=0.2, help="seconds a turn (default 0.2)")
+    parser.add_argument("--full", action="store_true", help="also the largest dense matrix")
+    return parser
+
+
+def main() -> int:
+    """Measure, print, write; fail where answers differ."""
+    run = begin(fisher_options())
+    reference = check_reference()
+    print("relative distance from known numbers")
+    for name, distance in reference.items():
+        print(f"  {name}: {distance:.0e}")
+    rows, versions = measure(run)
+    print(f"\n{tables(rows)}")
+    run.write_text("fisher.md", f"{tables(rows)}\n")
+    content = {"busy_after": busy_share(), "reference": reference, "rows": rows}
+    run.write_results("fisher.json", content, versions)
+    wrong = different(reference, rows)
     if wrong:
         print(f"answers differ: {', '.join(wrong)}", file=sys.stderr)
     return int(bool(wrong))

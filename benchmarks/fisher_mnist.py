@@ -8,23 +8,20 @@ own. The result is ``results/fisher_mnist.json``. ``--threads 1`` takes one of t
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
-import subprocess
 import sys
 import warnings
 from typing import Any
 
 from common import (
+    begin,
+    blas,
     busy_share,
-    environment,
+    command_line,
+    in_process,
     peak_megabytes,
     print_table,
-    run_with_threads,
     seconds,
-    thread_variables,
-    write_json,
 )
 
 HIDDEN, EPOCHS, DAMPING, LARGEST = (512, 512), 5, 1e-3, 20
@@ -81,41 +78,12 @@ def measure() -> dict[str, Any]:
         "logdet": float(found["logdet"]),
         "logdet_standard_error": found["logdet"].standard_error,
         "logdet_method": found["logdet"].method,
-        "environment": environment(),
+        "blas": blas(),
     }
 
 
-def run_case(threads: int) -> dict[str, Any]:
-    """Measure in a new process."""
-    busy = busy_share()
-    answer = subprocess.run(
-        [sys.executable, __file__, "--case", str(threads)],
-        check=True,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, **thread_variables(threads)},
-    )
-    return {"threads": threads, "busy_before": busy, **json.loads(answer.stdout)}
-
-
-def main() -> int:
-    """Measure, print, write; fail where it takes more than five minutes or 6 GiB."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="default: 1 2")
-    parser.add_argument("--case", type=int, help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.case is not None:
-        run_with_threads(arguments.case)
-        print(json.dumps(measure()))
-        return 0
-    rows = []
-    for threads in arguments.threads:
-        print(f"{threads} threads …", flush=True)
-        rows.append(run_case(threads))
-    places = [row.pop("environment") for row in rows]
-    where = {key: value for key, value in places[0].items() if key != "blas"}
-    for row, place in zip(rows, places):
-        row["blas"] = place["blas"]
+def show(rows: list[dict[str, Any]]) -> None:
+    """Print what was found."""
     print()
     head = [f"{len(rows[0]['largest'])} largest", "trace", "log det", "total", "peak memory"]
     table = []
@@ -135,7 +103,22 @@ def main() -> int:
             ]
         )
     print_table(["threads", *head, "λ₁", "tr G", "log det(I + G/δ)"], table)
-    write_json("fisher_mnist.json", {"environment": where, "damping": DAMPING, "cases": rows})
+
+
+def main() -> int:
+    """Measure, print, write; fail where it takes more than five minutes or 6 GiB."""
+    parser = command_line(__doc__, case=True)
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="default: 1 2")
+    run = begin(parser, threads=None)
+    if run.options.case:
+        print(json.dumps(measure()))
+        return 0
+    rows = []
+    for n in run.options.threads:
+        print(f"{n} threads …", flush=True)
+        rows.append({"threads": n, "busy_before": busy_share(), **in_process(str(n), threads=n)})
+    show(rows)
+    run.write_results("fisher_mnist.json", {"damping": DAMPING, "cases": rows})
     return int(any(r["total"] > MOST_SECONDS or r["peak_megabytes"] > MOST_MEGABYTES for r in rows))
 
 

@@ -8,14 +8,11 @@ labels for a shorter time, so that they end with the training loss of those on r
 
 from __future__ import annotations
 
-import argparse
-import json
 import time
 from typing import Any
 
-from common import RESULTS, ROOT, busy_share, environment, print_table, run_with_threads, write_json
+from common import STATIC, Run, begin, command_line, print_table
 
-FIGURE = ROOT / "docs" / "_static" / "label_noise.png"
 REFERENCE = {0.0: 1.19, 0.2: 1.78, 0.5: 2.20, 1.0: 2.49}
 """Length over chord that is expected, from other draws."""
 
@@ -39,33 +36,22 @@ def study_of(found: dict[str, Any]) -> Any:
     )
 
 
-def main() -> None:
-    """Train, measure, write, draw."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--draw", action="store_true", help="only draw the kept results")
-    if not parser.parse_args().draw:
-        run_with_threads(1)
-        busy = busy_share()
-        from geomnet.studies.label_noise.study import label_noise_study
+def measure(run: Run) -> None:
+    """Train, measure, write."""
+    from geomnet.studies.label_noise.study import label_noise_study
 
-        begin = time.perf_counter()
-        study = label_noise_study()
-        seconds = round(time.perf_counter() - begin, 1)
-        stopped = {
-            str(epochs): label_noise_study(noises=[0.0], epochs=epochs).as_dict()
-            for epochs in STOPPED
-        }
-        where = {**environment(), "threads": 1, "busy_before": busy}
-        write_json(
-            "label_noise.json",
-            {
-                "environment": where,
-                "seconds": seconds,
-                "study": study.as_dict(),
-                "stopped": stopped,
-            },
-        )
-    kept = json.loads((RESULTS / "label_noise.json").read_text(encoding="utf-8"))
+    before = time.perf_counter()
+    study = label_noise_study()
+    taken = round(time.perf_counter() - before, 1)
+    stopped = {
+        str(epochs): label_noise_study(noises=[0.0], epochs=epochs).as_dict() for epochs in STOPPED
+    }
+    content = {"seconds": taken, "study": study.as_dict(), "stopped": stopped}
+    run.write_results("label_noise.json", content)
+
+
+def show(kept: dict[str, Any]) -> None:
+    """Print what was found."""
     study = study_of(kept["study"])
     print(study, f"\n\n{kept['seconds']} s\n\ntrue labels, after fewer epochs:")
     for epochs, found in kept["stopped"].items():
@@ -91,10 +77,21 @@ def main() -> None:
             for name, pair in study.correlations().items()
         ],
     )
+
+
+def main() -> None:
+    """Train, measure, write, draw."""
+    parser = command_line(__doc__)
+    parser.add_argument("--draw", action="store_true", help="only draw the kept results")
+    run = begin(parser)
+    if not run.options.draw:
+        measure(run)
+    kept = run.read_results("label_noise.json")
+    show(kept)
     from geomnet.plotting.label_noise import plot_label_noise
 
-    plot_label_noise(study).savefig(FIGURE, dpi=130, metadata={"Software": None})
-    print(f"\nwrote {FIGURE.relative_to(ROOT)}")
+    figure = plot_label_noise(study_of(kept["study"]))
+    run.save_figure(figure, STATIC / "label_noise.png", dpi=130)
 
 
 if __name__ == "__main__":

@@ -11,25 +11,22 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 from common import (
+    begin,
     busy_share,
-    environment,
+    command_line,
+    in_process,
     peak_megabytes,
     print_table,
-    run_with_threads,
     seconds,
     summary,
-    thread_variables,
-    write_json,
 )
-from peer import PeerProcess, peer_python
+from peer import PeerProcess, add_peers, start_peer
 
 WIDTH = 0.2
 TRUTH = 1.64107849467
@@ -155,7 +152,7 @@ def solve_larger(
     run(2 * n_steps)
     (finer,) = found
     return {
-        **summary(times),
+        "seconds": summary(times),
         "peak_megabytes": peak,
         "distance": geo.distance,
         "error_estimate": geo.error_estimate,
@@ -173,15 +170,7 @@ def measure_larger(full: bool) -> list[dict[str, Any]]:
         print(f"{name} …", flush=True)
         row = {"what": name, **options, "busy_before": busy_share()}
         try:
-            answer = subprocess.run(
-                [sys.executable, __file__, "--case", name],
-                check=True,
-                stdout=subprocess.PIPE,
-                text=True,
-                timeout=PATIENCE,
-                env={**os.environ, **thread_variables(1)},
-            )
-            row.update(json.loads(answer.stdout))
+            row.update(in_process(name, timeout=PATIENCE))
         except subprocess.TimeoutExpired:
             row["failure"] = f"not done after {PATIENCE} s"
         rows.append(row)
@@ -200,7 +189,7 @@ def show_larger(rows: list[dict[str, Any]]) -> None:
             [
                 row["what"],
                 str(row["n_steps"]),
-                f"{row['median']:.2f} s",
+                f"{row['seconds']['median']:.2f} s",
                 f"{row['peak_megabytes']:.0f} MB",
                 f"{row['distance']:.7f}",
                 f"{row['error']:.1e}",
@@ -276,25 +265,18 @@ def check_kernel(metric: Any, x: Any, p: Any, v: Any, told: dict[str, Any], tol:
     return {name: {"geomnet": mine[name], "jaxgeometry": told[name]} for name in mine}
 
 
-def measure(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Everything, in turn."""
-    busy = busy_share()
-    begin = time.perf_counter()
+def start_both(
+    options: argparse.Namespace, metric: Any, x: Any, y: Any
+) -> tuple[dict[bool, PeerProcess], dict[str, Any], dict[str, Any]]:
+    """The peer in double and in single precision, what it says in double, and the check."""
     import numpy as np
 
-    import geomnet as gn
-
-    x, y = landmarks()
-    metric = gn.EnergyMetric(gn.FunctionSpace(x), kernel=gn.GaussianKernel(width=WIDTH))
-    ready = time.perf_counter() - begin
-
-    python = arguments.peer_python or peer_python("jaxgeometry")
-    rng = np.random.default_rng(0)
-    p, v = rng.normal(size=x.shape), y - x
-    wanted = {**PEERS, **(SLOW_PEERS if arguments.full else {})}
+    p, v = np.random.default_rng(0).normal(size=x.shape), y - x
     processes = {}
-    for single in (False, True):
-        process = PeerProcess(python, "jaxgeometry_landmarks.py", double=not single)
+    for single in (True, False):  # what double precision says is kept
+        process = processes[single] = start_peer(
+            options, "jaxgeometry", "jaxgeometry_landmarks.py", double=not single
+        )
         told = process.ask(
             do="problem",
             points=x.tolist(),
@@ -304,71 +286,108 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
             velocity=v.tolist(),
         )
         same = check_kernel(metric, x, p, v, told, 1e-2 if single else 1e-10)
-        if not single:
-            kernel, peer = same, told
-        processes[single] = process
+    return processes, told, same
 
-    ours: dict[int, dict[str, Any]] = {n: {"times": []} for n in OURS}
-    theirs: dict[str, dict[str, Any]] = {name: {"times": []} for name in wanted}
-    for repeat in range(arguments.repeats + 1):  # the first is the warm-up
+
+class Turns:
+    """Everyone's calls, the first of each apart: it compiles."""
+
+    def __init__(self) -> None:
+        self.rows: dict[tuple[str, Any], dict[str, Any]] = {}
+
+    def add(self, who: str, what: Any, taken: float, **found: Any) -> None:
+        """Note a call."""
+        row = self.rows.setdefault((who, what), {"times": []})
+        row.update(found)
+        if "first" in row:
+            row["times"].append(taken)
+        else:
+            row["first"] = taken
+
+    def finish(self, who: str) -> dict[Any, dict[str, Any]]:
+        """Rows of one side, with a summary of the times and the error."""
+        done = {}
+        for (name, what), row in self.rows.items():
+            if name == who:
+                row = done[what] = dict(row)
+                row["seconds"] = summary(row.pop("times"))
+                row["error"] = abs(row["distance"] - TRUTH)
+        return done
+
+
+def take_turns(
+    wanted: dict[str, Any], repeats: int, metric: Any, processes: dict[bool, PeerProcess]
+) -> Turns:
+    """One round to warm up, and so many that count."""
+    import geomnet as gn
+
+    x, y = landmarks()
+    turns = Turns()
+    for repeat in range(repeats + 1):
         for name, options in wanted.items():
             for n in OURS if name == REFERENCE else (40,):
-                begin = time.perf_counter()
+                before = time.perf_counter()
                 geo = gn.geodesic(metric, x, y, n_steps=n)
-                taken = time.perf_counter() - begin
-                ours[n].update(distance=geo.distance, estimate=geo.error_estimate)
-                if "first" in ours[n]:
-                    ours[n]["times"].append(taken)
-                else:
-                    ours[n]["first"] = taken
+                taken = time.perf_counter() - before
+                turns.add("geomnet", n, taken, distance=geo.distance, estimate=geo.error_estimate)
             if name in SLOW_PEERS and repeat > 1:
                 continue
             request = {"form": "hamiltonian", "integrator": "euler", **options}
             single = request.pop("single", False)
             answer = processes[single].ask(do="solve", **request)
-            taken = answer.pop("seconds")
-            theirs[name].update(answer)
-            if repeat:
-                theirs[name]["times"].append(taken)
-            else:
-                theirs[name]["first"] = taken
-        print(f"round {repeat} of {arguments.repeats} done", flush=True)
+            turns.add("jaxgeometry", name, answer.pop("seconds"), **answer)
+        print(f"round {repeat} of {repeats} done", flush=True)
+    return turns
+
+
+def add_ratios(row: dict[str, Any], ours: dict[int, dict[str, Any]]) -> None:
+    """The peer's time and error over ours at 40 steps, and over our fastest at no larger error."""
+
+    def median(row: dict[str, Any]) -> float:
+        return row["seconds"]["median"]
+
+    row["time_ratio"] = median(row) / median(ours[40])
+    row["error_ratio"] = row["error"] / ours[40]["error"]
+    enough = [n for n, mine in ours.items() if mine["error"] <= row["error"]]
+    cheapest = min(enough, key=lambda n: median(ours[n]))
+    row["at_no_larger_error"] = {
+        "n_steps": cheapest,
+        "time_ratio": median(row) / median(ours[cheapest]),
+    }
+
+
+def measure(options: argparse.Namespace) -> tuple[dict[str, Any], dict[str, str]]:
+    """Everything, in turn, and the peer's versions."""
+    before = time.perf_counter()
+    import geomnet as gn
+
+    x, y = landmarks()
+    metric = gn.EnergyMetric(gn.FunctionSpace(x), kernel=gn.GaussianKernel(width=WIDTH))
+    ready = time.perf_counter() - before
+
+    wanted = {**PEERS, **(SLOW_PEERS if options.full else {})}
+    processes, told, same = start_both(options, metric, x, y)
+    turns = take_turns(wanted, options.repeats, metric, processes)
+    versions = processes[False].ask(do="versions")
     for process in processes.values():
         process.close()
 
+    ours, theirs = turns.finish("geomnet"), turns.finish("jaxgeometry")
     rows = []
-    for n, row in ours.items():
+    for n, row in sorted(ours.items()):
         rows.append({"who": "geomnet", "what": f"{n} steps", "n_steps": n, **row})
     for name, row in theirs.items():
+        add_ratios(row, ours)
         rows.append({"who": "jaxgeometry", "what": name, "options": wanted[name], **row})
-    for row in rows:
-        row.update(summary(row.pop("times")))
-        row["error"] = abs(row["distance"] - TRUTH)
-    main = next(r for r in rows if r.get("n_steps") == 40)
-    for row in rows[len(ours) :]:
-        row["time_ratio"] = row["median"] / main["median"]
-        row["error_ratio"] = row["error"] / main["error"]
-        enough = [r for r in rows[: len(ours)] if r["error"] <= row["error"]]
-        cheapest = min(enough, key=lambda r: r["median"])
-        row["at_no_larger_error"] = {
-            "n_steps": cheapest["n_steps"],
-            "time_ratio": row["median"] / cheapest["median"],
-        }
     return {
         "problem": "50 landmarks, Gaussian kernel exp(-r²/2σ²), σ = 0.2",
         "truth": TRUTH,
-        "environment": {
-            **environment(),
-            "threads": 1,
-            "busy_before": busy,
-            "peer_versions": peer["versions"],
-        },
-        "repeats": arguments.repeats,
-        "import_seconds": {"geomnet": ready, "jaxgeometry": peer["import_seconds"]},
-        "same_metric": kernel,
+        "repeats": options.repeats,
+        "import_seconds": {"geomnet": ready, "jaxgeometry": told["import_seconds"]},
+        "same_metric": same,
         "rows": rows,
         "counts": counts(gn, metric, x, y),
-    }
+    }, versions
 
 
 def show(result: dict[str, Any]) -> None:
@@ -389,7 +408,7 @@ def show(result: dict[str, Any]) -> None:
             [
                 f"{row['who']}, {row['what']}",
                 f"{row['first']:.3f} s",
-                f"{row['median']:.4f} s",
+                f"{row['seconds']['median']:.4f} s",
                 f"{row['distance']:.9f}",
                 f"{row['error']:.1e}",
                 *ratios,
@@ -419,29 +438,25 @@ def show(result: dict[str, Any]) -> None:
 
 def main() -> int:
     """Measure, print, write; fail where geomnet's answer is wrong."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repeats", type=int, default=5, help="timed rounds (default 5)")
-    parser.add_argument("--peer-python", type=Path, help="interpreter that has jaxgeometry")
+    parser = command_line(__doc__, repeats=5, case=True)
+    add_peers(parser, "jaxgeometry")
     parser.add_argument(
         "--full", action="store_true", help="also Log in velocity form, over a minute a call"
     )
     parser.add_argument("--larger", action="store_true", help="only 200 and 1000 landmarks")
-    parser.add_argument("--case", choices=[*LARGER, *UNREACHED], help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    run_with_threads(1)
-    if arguments.case:
-        options = {**LARGER, **UNREACHED}[arguments.case]
-        repeats = 3 if options["n"] < 1000 else 1
-        print(json.dumps(solve_larger(**options, repeats=repeats)))
+    run = begin(parser)
+    if run.options.case:
+        case = {**LARGER, **UNREACHED}[run.options.case[0]]
+        print(json.dumps(solve_larger(**case, repeats=3 if case["n"] < 1000 else 1)))
         return 0
-    rows = measure_larger(arguments.full)
+    rows = measure_larger(run.options.full)
     show_larger(rows)
-    write_json("landmarks_larger.json", {"environment": environment(), "rows": rows})
-    if arguments.larger:
+    run.write_results("landmarks_larger.json", {"rows": rows})
+    if run.options.larger:
         return 0
-    result = measure(arguments)
+    result, versions = measure(run.options)
     show(result)
-    write_json("landmarks.json", result)
+    run.write_results("landmarks.json", result, versions)
     mine = next(row for row in result["rows"] if row.get("n_steps") == 40)
     if mine["error"] > 1e-6:
         print("geomnet's distance at 40 steps is wrong", file=sys.stderr)

@@ -1,7 +1,12 @@
-"""Peers that run in an environment and a process of their own, one JSON line a request."""
+"""Peers that run in an environment and a process of their own, one JSON line a request.
+
+``requirements-NAME.txt`` pins the environment of the peer NAME; ``peers/protocol.py`` is the
+other end of the line.
+"""
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import subprocess
@@ -11,12 +16,31 @@ from typing import Any
 
 from common import HERE, thread_variables
 
+OPEN = ("fisher", "stochman")
+"""Peers whose lists leave out what torch brings along: pip adds to these."""
 
-def peer_python(name: str, dependencies: bool = False) -> Path:
-    """Interpreter of the environment pinned by requirements-NAME.txt, made where missing.
 
-    A list that names everything is installed as it stands; `dependencies` lets pip add to it.
-    """
+def add_peers(parser: argparse.ArgumentParser, *names: str) -> None:
+    """Options --NAME-python."""
+    for name in names:
+        parser.add_argument(
+            f"--{name}-python",
+            type=Path,
+            metavar="PATH",
+            help=f"an interpreter that has requirements-{name}.txt",
+        )
+
+
+def start_peer(
+    options: argparse.Namespace, name: str, script: str, double: bool = True
+) -> PeerProcess:
+    """A peer, running, under the interpreter of the options or of its own environment."""
+    python = getattr(options, f"{name}_python") or peer_python(name)
+    return PeerProcess(python, script, double)
+
+
+def peer_python(name: str) -> Path:
+    """Interpreter of the environment pinned by requirements-NAME.txt, made where missing."""
     home = HERE / ".envs" / name
     python = home / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     requirements = HERE / f"requirements-{name}.txt"
@@ -24,7 +48,7 @@ def peer_python(name: str, dependencies: bool = False) -> Path:
     if not installed.exists() or installed.read_text() != requirements.read_text():
         print(f"making the environment of {name} …", flush=True)
         venv.create(home, with_pip=True, clear=True)
-        alone = [] if dependencies else ["--no-deps"]
+        alone = [] if name in OPEN else ["--no-deps"]
         subprocess.run(
             [python, "-m", "pip", "install", "--quiet", *alone, "-r", requirements], check=True
         )

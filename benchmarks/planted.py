@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from common import environment, print_table, run_with_threads, write_json
+from common import begin, command_line, print_table
 
 SEEDS = 32
 LAYERS, DATA = 5, 400
@@ -66,7 +66,7 @@ def recovery(geometry: Any, relation: Any, distances: Any) -> float:
 
 def main() -> None:
     """Run it."""
-    run_with_threads(1)
+    run = begin(command_line(__doc__))
     import numpy as np
 
     import geomnet as gn
@@ -105,7 +105,7 @@ def main() -> None:
             for name in names
         ],
     )
-    write_json("planted.json", {"environment": environment(), "networks": SEEDS, "found": results})
+    run.write_results("planted.json", {"networks": SEEDS, "found": results})
 
 
 if __name__ == "__main__":

@@ -8,16 +8,12 @@ too, and returns a geometry.
 
 from __future__ import annotations
 
-import argparse
-import statistics
 import time
-from pathlib import Path
 from typing import Any
 
-from common import busy_share, environment, print_table, run_with_threads, write_json
-from peer import PeerProcess, peer_python
+from common import begin, command_line, print_table, seconds, summary
+from peer import PeerProcess, add_peers, start_peer
 
-TURNS = 5
 CHUNKS = (128, 450, 1797)
 """Data a chunk of the peer; the quickest counts."""
 
@@ -37,13 +33,13 @@ def compare(peer: PeerProcess, name: str, turns: int) -> dict[str, Any]:
         (w.tolist(), b.tolist(), given.skips.get(k))
         for k, (w, b) in enumerate(zip(weights, biases))
     ]
-    peer.ask(layers=layers, points=given.points.tolist())
+    peer.ask(do="load", layers=layers, points=given.points.tolist())
     network, theta = gn.FeedForward.from_arrays(weights, biases, "tanh", given.skips)
 
     def ours() -> Any:
         return gn.EmergentGeometry.from_network(network, theta, given.points, gn.Categorical(10))
 
-    geometry, theirs = ours(), peer.ask(chunk=CHUNKS[0], answer=True)
+    geometry, theirs = ours(), peer.ask(do="turn", chunk=CHUNKS[0], answer=True)
     alive = np.cumsum([0, *network.widths])[geometry.layer] + geometry.unit
     gram = np.array(theirs.pop("gate_fisher"))[np.ix_(alive, alive)]
     apart = np.abs(gram - geometry.gate_fisher).max() / np.abs(gram).max()
@@ -51,52 +47,51 @@ def compare(peer: PeerProcess, name: str, turns: int) -> dict[str, Any]:
     apart = max(apart, np.abs(flow - geometry.flow).max() / flow.max())
     times: dict[str, list[float]] = {"geomnet": [], **{f"chunks of {c}": [] for c in CHUNKS}}
     for _ in range(turns):
-        begin = time.process_time()
-        ours()
-        times["geomnet"].append(time.process_time() - begin)
+        times["geomnet"].append(seconds(ours, time.process_time))
         for chunk in CHUNKS:
-            times[f"chunks of {chunk}"].append(peer.ask(chunk=chunk)["processor"])
-    medians = {who: statistics.median(taken) for who, taken in times.items()}
-    best = min(value for who, value in medians.items() if who != "geomnet")
+            times[f"chunks of {chunk}"].append(peer.ask(do="turn", chunk=chunk)["processor"])
+    kept = {who: summary(taken) for who, taken in times.items()}
+    best = min(one["median"] for who, one in kept.items() if who != "geomnet")
     return {
         "network": name,
         "nodes": geometry.n_nodes,
         "edges": len(geometry.edges),
         "difference": float(apart),
-        "seconds": times,
-        "medians": medians,
-        "ratio": best / medians["geomnet"],
+        "seconds": kept,
+        "ratio": best / kept["geomnet"]["median"],
     }
 
 
-def main() -> None:
-    """Run it."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--torch-python", type=Path, help="an interpreter that has torch")
-    parser.add_argument("--quick", action="store_true", help="one turn; writes nothing")
-    options = parser.parse_args()
-    run_with_threads(1)
-    busy = busy_share()
-    python = options.torch_python or peer_python("fisher", dependencies=True)
-    peer = PeerProcess(python, "torch_scores.py")
-    rows = [compare(peer, name, 1 if options.quick else TURNS) for name in ("mlp", "residual")]
-    peer.close()
+def show(rows: list[dict[str, Any]]) -> None:
+    """Print what was found."""
     print_table(
-        ["network", "nodes", "edges", *rows[0]["medians"], "×", "difference"],
+        ["network", "nodes", "edges", *rows[0]["seconds"], "×", "difference"],
         [
             [
                 row["network"],
                 str(row["nodes"]),
                 str(row["edges"]),
-                *(f"{1e3 * value:.4g} ms" for value in row["medians"].values()),
+                *(f"{1e3 * one['median']:.4g} ms" for one in row["seconds"].values()),
                 f"{row['ratio']:.3g}",
                 f"{row['difference']:.0e}",
             ]
             for row in rows
         ],
     )
-    if not options.quick:
-        write_json("scores.json", {"environment": environment(), "busy": busy, "rows": rows})
+
+
+def main() -> None:
+    """Run it."""
+    parser = command_line(__doc__, repeats=5, quick="one turn")
+    add_peers(parser, "fisher")
+    run = begin(parser)
+    peer = start_peer(run.options, "fisher", "torch_scores.py")
+    turns = 1 if run.options.quick else run.options.repeats
+    rows = [compare(peer, name, turns) for name in ("mlp", "residual")]
+    versions = peer.ask(do="versions")
+    peer.close()
+    show(rows)
+    run.write_results("scores.json", {"rows": rows}, versions)
 
 
 if __name__ == "__main__":

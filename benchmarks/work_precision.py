@@ -7,15 +7,12 @@
 
 from __future__ import annotations
 
-import argparse
-import json
 from typing import Any
 
-from charts import LADDERS, PEERS, Bench, add_arguments, georce_process, restart
-from common import RESULTS, ROOT, busy_share, environment, write_json
-from peer import PeerProcess
+from charts import LADDERS, PEERS, Bench, ladder_options
+from common import STATIC, Run, begin, new_figure
+from peer import PeerProcess, start_peer
 
-FIGURE = ROOT / "docs" / "_static" / "work_precision.png"
 SLOW = 5.0
 """Seconds: a solver this slow, or one that failed, climbs its ladder no further."""
 
@@ -49,7 +46,7 @@ FLOOR = 1e-13
 """Errors below are drawn here: the truth has no more digits."""
 
 
-def measure(name: str, georce: PeerProcess, rounds: int, budget: float) -> dict[str, Any]:
+def measure(name: str, georce: PeerProcess, repeats: int, budget: float) -> dict[str, Any]:
     """Every setting of every solver, in turn."""
     bench = Bench(name, georce)
     settings = []
@@ -66,7 +63,7 @@ def measure(name: str, georce: PeerProcess, rounds: int, budget: float) -> dict[
     for answer in bench.answers.values():
         if not answer.failure and answer.median <= SLOW:
             answer.times.clear()
-    for _ in range(rounds):
+    for _ in range(repeats):
         for solver, setting in settings:
             if not (times := bench.answers[solver, setting].times) or min(times) <= SLOW:
                 bench.call(solver, setting, budget)
@@ -94,50 +91,48 @@ def title(row: dict[str, Any]) -> str:
     return f"{words} (dimension {row['dim']})"
 
 
-def draw(rows: list[dict[str, Any]], cpu: str) -> None:
-    """One panel a problem, seconds upwards, accuracy to the right."""
-    import matplotlib
-
-    matplotlib.use("agg")
-    from matplotlib import pyplot as plt
+def draw_problem(axes: Any, row: dict[str, Any], handles: dict[str, Any]) -> None:
+    """Lines of all solvers on one problem; they are added to the handles of the legend."""
     from matplotlib.ticker import FixedLocator, NullLocator
 
+    for solver, (colour, mark, line) in STYLES.items():
+        pairs = frontier(
+            [
+                (max(a["error"], FLOOR), 1e3 * a["seconds"]["median"])
+                for a in row["answers"]
+                if a["solver"] == solver and not a.get("failure") and a["error"] < 0.5
+            ]
+        )
+        if not pairs:
+            continue
+        ours = solver not in PEERS
+        (handles[solver],) = axes.plot(
+            *zip(*pairs),
+            mark + line,
+            color=colour,
+            lw=1.7 if ours else 1.2,
+            ms={"*": 9, "D": 6}.get(mark, 4.5),
+            mec="white",
+            mew=0.4,
+            zorder=3 if ours else 2,
+            label=LABELS[solver],
+        )
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_title(title(row))
+    axes.tick_params(labelsize=8, labelbottom=True)
+    axes.xaxis.set_major_locator(FixedLocator([1e-2, 1e-5, 1e-8, 1e-11]))
+    axes.xaxis.set_minor_locator(NullLocator())
+
+
+def draw(rows: list[dict[str, Any]], cpu: str) -> Any:
+    """One panel a problem, seconds upwards, accuracy to the right."""
     columns = 4
     lines = -(-(len(rows) + 1) // columns)
-    figure, grid = plt.subplots(
-        lines, columns, figsize=(12.5, 3.05 * lines), dpi=150, sharex=True, layout="constrained"
-    )
+    figure, grid = new_figure(12.5, 3.05 * lines, lines, columns, sharex=True)
     handles: dict[str, Any] = {}
     for row, axes in zip(rows, grid.flat):
-        for solver, (colour, mark, line) in STYLES.items():
-            found = [
-                (max(a["error"], FLOOR), 1e3 * a["median"])
-                for a in row["answers"]
-                if a["solver"] == solver and a.get("median") and not a.get("failure")
-            ]
-            found = frontier([pair for pair in found if pair[0] < 0.5])
-            if not found:
-                continue
-            ours = solver not in PEERS
-            (handles[solver],) = axes.plot(
-                *zip(*found),
-                mark + line,
-                color=colour,
-                lw=1.7 if ours else 1.2,
-                ms={"*": 9, "D": 6}.get(mark, 4.5),
-                mec="white",
-                mew=0.4,
-                zorder=3 if ours else 2,
-                label=LABELS[solver],
-            )
-        axes.set_xscale("log")
-        axes.set_yscale("log")
-        axes.set_title(title(row), fontsize=9.5)
-        axes.grid(True, which="major", color="0.92", lw=0.7)
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.tick_params(labelsize=8, labelbottom=True)
-        axes.xaxis.set_major_locator(FixedLocator([1e-2, 1e-5, 1e-8, 1e-11]))
-        axes.xaxis.set_minor_locator(NullLocator())
+        draw_problem(axes, row, handles)
     grid.flat[0].set_xlim(0.3, FLOOR / 4)
     for axes in grid.flat[len(rows) :]:
         axes.axis("off")
@@ -146,16 +141,11 @@ def draw(rows: list[dict[str, Any]], cpu: str) -> None:
     figure.supxlabel("relative error of the length", fontsize=9)
     grid.flat[len(rows)].legend(
         handles=[handles[s] for s in STYLES if s in handles],
-        frameon=False,
-        fontsize=8.5,
         loc="center left",
         title=f"one thread\n{cpu}",
-        title_fontsize=8,
         alignment="left",
     )
-    figure.savefig(FIGURE, metadata={"Software": None})
-    plt.close(figure)
-    print(f"wrote {FIGURE.relative_to(ROOT)}")
+    return figure
 
 
 def frontier(pairs: list[tuple[float, float]]) -> list[tuple[float, float]]:
@@ -164,30 +154,30 @@ def frontier(pairs: list[tuple[float, float]]) -> list[tuple[float, float]]:
     return sorted(set(kept), reverse=True)
 
 
+def measure_all(run: Run) -> None:
+    """Measure every problem, write."""
+    from chart_problems import LARGE, NINE
+
+    georce = start_peer(run.options, "jax", "georce_jax.py")
+    rows = []
+    for name in run.options.only or NINE + LARGE:
+        rows.append(measure(name, georce, run.options.repeats, run.options.budget))
+        print(f"{name} done", flush=True)
+    versions = georce.ask(do="versions")
+    georce.close()
+    run.write_results("work_precision.json", {"rows": rows}, versions)
+
+
 def main() -> None:
     """Measure, write, draw."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    add_arguments(parser)
-    parser.add_argument("--rounds", type=int, default=3, help="turns everyone takes (default 3)")
-    parser.add_argument("--budget", type=float, default=0.05, help="seconds a turn (default 0.05)")
+    parser = ladder_options(__doc__, "jax", repeats=3, budget=0.05)
     parser.add_argument("--draw", action="store_true", help="only draw the kept results")
-    arguments = parser.parse_args()
-    if not arguments.draw:
-        restart()
-        busy = busy_share()
-        from chart_problems import LARGE, NINE
-
-        georce = georce_process(arguments)
-        rows = []
-        for name in arguments.only or NINE + LARGE:
-            rows.append(measure(name, georce, arguments.rounds, arguments.budget))
-            print(f"{name} done", flush=True)
-        versions = georce.ask(do="versions")
-        georce.close()
-        where = {**environment(), "threads": 1, "busy_before": busy, "peer_versions": versions}
-        write_json("work_precision.json", {"environment": where, "rows": rows})
-    kept = json.loads((RESULTS / "work_precision.json").read_text(encoding="utf-8"))
-    draw(kept["rows"], kept["environment"]["cpu"])
+    run = begin(parser)
+    if not run.options.draw:
+        measure_all(run)
+    kept = run.read_results("work_precision.json")
+    figure = draw(kept["rows"], kept["environment"]["cpu"])
+    run.save_figure(figure, STATIC / "work_precision.png")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Fisher information by nngeometry, curvlinops, BackPACK and torch.func, one JSON request a line.
+"""Fisher information by nngeometry, curvlinops, BackPACK and torch.func.
 
 Runs in the peers' own environment, imports nothing of geomnet and builds the networks from the
 arrays it is sent. Every call is the one its library recommends for the quantity, on one full batch
@@ -9,33 +9,29 @@ is the generalised Gauss–Newton matrix of the mean cross-entropy, whatever the
 
 from __future__ import annotations
 
-import json
-import os
-import sys
+from protocol import serve
+
+# isort: split
 import time
 import warnings
 from collections.abc import Callable
-from functools import cached_property
-from importlib.metadata import version
+from functools import cache, cached_property
 from typing import Any
 
-answers = os.fdopen(os.dup(1), "w")
-os.dup2(2, 1)
-
-import numpy as np  # noqa: E402
-import torch  # noqa: E402
-from backpack import backpack, extend, extensions  # noqa: E402
-from backpack.custom_module.branching import Parallel  # noqa: E402
-from backpack.custom_module.scale_module import ScaleModule  # noqa: E402
-from curvlinops import FisherType, GGNLinearOperator, KFACLinearOperator  # noqa: E402
-from nngeometry import object as representations  # noqa: E402
-from nngeometry.gram import GramMatrix  # noqa: E402
-from nngeometry.layercollection import LayerCollection  # noqa: E402
-from nngeometry.metrics import FIM  # noqa: E402
-from scipy.sparse.linalg import LinearOperator, eigsh  # noqa: E402
-from torch import nn  # noqa: E402
-from torch.func import functional_call, jacrev, jvp, linearize, vjp, vmap  # noqa: E402
-from torch.utils.data import DataLoader, TensorDataset  # noqa: E402
+import numpy as np
+import torch
+from backpack import backpack, extend, extensions
+from backpack.custom_module.branching import Parallel
+from backpack.custom_module.scale_module import ScaleModule
+from curvlinops import FisherType, GGNLinearOperator, KFACLinearOperator
+from nngeometry import object as representations
+from nngeometry.gram import GramMatrix
+from nngeometry.layercollection import LayerCollection
+from nngeometry.metrics import FIM
+from scipy.sparse.linalg import LinearOperator, eigsh
+from torch import nn
+from torch.func import functional_call, jacrev, jvp, linearize, vjp, vmap
+from torch.utils.data import DataLoader, TensorDataset
 
 torch.set_default_dtype(torch.float64)
 torch.set_num_threads(1)
@@ -322,11 +318,14 @@ class Peers:
         return torch.cat(inputs + signals)
 
 
+peers_of = cache(Peers)
+
+
 def answer(
-    peers: Peers, call: str, repeats: int, file: str | None, options: dict[str, Any]
+    network: str, n: int, call: str, repeats: int, file: str | None, options: dict[str, Any]
 ) -> dict[str, Any]:
     """Time a call; the last answer goes to a file, or many of its numbers where it is large."""
-    work: Callable[..., Any] = getattr(peers, call)
+    work: Callable[..., Any] = getattr(peers_of(network, n), call)
     times = []
     for _ in range(repeats):
         begin = time.perf_counter()
@@ -339,21 +338,7 @@ def answer(
     return {"times": times, "says": str(work.__doc__).rstrip(".")}
 
 
-def main() -> None:
-    """Answer requests until the input ends."""
-    peers: dict[tuple[str, int], Peers] = {}
-    for line in sys.stdin:
-        request = json.loads(line)
-        if request.pop("do") == "versions":
-            names = ("torch", "nngeometry", "curvlinops-for-pytorch", "backpack-for-pytorch")
-            told = {name: version(name) for name in (*names, "numpy", "scipy")}
-        else:
-            key = (request.pop("network"), request.pop("n"))
-            if key not in peers:
-                peers[key] = Peers(*key)
-            told = answer(peers[key], **request)
-        print(json.dumps(told), file=answers, flush=True)
-
+PACKAGES = ("torch", "nngeometry", "curvlinops-for-pytorch", "backpack-for-pytorch")
 
 if __name__ == "__main__":
-    main()
+    serve((*PACKAGES, "numpy", "scipy"), {"call": answer})

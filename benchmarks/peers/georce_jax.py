@@ -1,4 +1,4 @@
-"""GEORCE in JAX, one JSON request a line in, one JSON answer a line out.
+"""GEORCE in JAX.
 
 Our implementation of the algorithm of Rygaard & Hauberg, "GEORCE: A Fast New Control Algorithm
 for Computing Geodesics" (2025), compiled as a whole, in float64. The energy Σ uₜᵀG(xₜ)uₜ with
@@ -13,23 +13,16 @@ Runs in the peer's own environment; imports nothing of geomnet, and the problems
 
 from __future__ import annotations
 
-import json
-import os
-import statistics
-import sys
+from protocol import serve
+
+# isort: split
 import time
 from functools import partial
-from importlib.metadata import version
-from pathlib import Path
 
-answers = os.fdopen(os.dup(1), "w")
-os.dup2(2, 1)
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
-import jax  # noqa: E402
-import jax.numpy as jnp  # noqa: E402
-from chart_problems import problem  # noqa: E402
-from jax import lax  # noqa: E402
+import jax
+import jax.numpy as jnp
+from chart_problems import problem
+from jax import lax
 
 ARMIJO = 1e-4
 """Share of the promised decrease a step must give."""
@@ -122,24 +115,11 @@ class Peer:
         return {
             "first": first,
             "times": times,
-            "median": statistics.median(times),
             "path": jnp.asarray(path).tolist(),
             "iterations": int(iterations),
             "gradient_norm": float(gradient),
         }
 
 
-def main() -> None:
-    """Answer requests until the input ends."""
-    peer = Peer()
-    for line in sys.stdin:
-        request = json.loads(line)
-        if request.pop("do") == "versions":
-            answer = {name: version(name) for name in ("jax", "jaxlib", "numpy")}
-        else:
-            answer = peer.solve(**request)
-        print(json.dumps(answer), file=answers, flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    serve(("jax", "jaxlib", "numpy"), {"solve": Peer().solve})

@@ -1,4 +1,4 @@
-"""GraphRicciCurvature, one JSON request a line in, one answer out.
+"""GraphRicciCurvature.
 
 Runs in the peer's own environment; imports nothing of geomnet. It hands edges to a pool of
 processes; with one process the caller waits, and processor time is of both.
@@ -6,21 +6,15 @@ processes; with one process the caller waits, and processor time is of both.
 
 from __future__ import annotations
 
-import json
-import os
+from protocol import serve
+
+# isort: split
 import resource
-import sys
 import time
-from importlib.metadata import version
-from pathlib import Path
 
-answers = os.fdopen(os.dup(1), "w")
-os.dup2(2, 1)
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
-from curvature_problems import problem  # noqa: E402
-from GraphRicciCurvature.FormanRicci import FormanRicci  # noqa: E402
-from GraphRicciCurvature.OllivierRicci import OllivierRicci  # noqa: E402
+from curvature_problems import problem
+from GraphRicciCurvature.FormanRicci import FormanRicci
+from GraphRicciCurvature.OllivierRicci import OllivierRicci
 
 METHODS = {"exact": "OTD", "average": "ATD", "forman": "1d", "augmented": "augmented"}
 
@@ -46,13 +40,5 @@ def turn(name: str, quantity: str, processes: int) -> dict:
     return {"wall": wall, "processor": spent, "curvature": curvature}
 
 
-def versions() -> dict[str, str]:
-    """Of the peer and what it stands on."""
-    return {name: version(name) for name in ("GraphRicciCurvature", "POT", "networkit", "numpy")}
-
-
-for line in sys.stdin:
-    request = json.loads(line)
-    answer = versions() if request == {"what": "versions"} else turn(**request)
-    answers.write(json.dumps(answer) + "\n")
-    answers.flush()
+if __name__ == "__main__":
+    serve(("GraphRicciCurvature", "POT", "networkit", "numpy"), {"turn": turn})

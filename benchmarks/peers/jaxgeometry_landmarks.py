@@ -1,4 +1,4 @@
-"""jaxgeometry's landmark geodesics, one JSON request a line in, one JSON answer a line out.
+"""jaxgeometry's landmark geodesics.
 
 Runs in the peer's own environment; imports nothing of geomnet. The set-up is that of the
 package's own landmark notebook: ``Log`` shoots along Hamilton's equations
@@ -7,14 +7,10 @@ package's own landmark notebook: ``Log`` shoots along Hamilton's equations
 
 from __future__ import annotations
 
-import json
-import os
-import sys
-import time
-from importlib.metadata import version
+from protocol import serve
 
-answers = os.fdopen(os.dup(1), "w")  # the package prints; its words go to the error stream
-os.dup2(2, 1)
+# isort: split
+import time
 
 begin = time.perf_counter()
 import jax  # noqa: E402
@@ -30,13 +26,23 @@ IMPORT_SECONDS = time.perf_counter() - begin
 class Peer:
     """The landmark manifold of one problem, and its logarithms."""
 
-    def __init__(self, points: list, target: list, width: float) -> None:
+    def describe(
+        self, points: list, target: list, width: float, momentum: list, velocity: list
+    ) -> dict:
+        """Set the problem; return its metric at the start, a Hamiltonian and a squared norm."""
         self.shape = len(points), len(points[0])
         self.width = width
         self.M = self.manifold()
         self.start = self.M.coords(jnp.ravel(jnp.array(points)))
         self.end = (jnp.ravel(jnp.array(target)), self.start[1])
         self.solvers: dict = {}
+        p, v = (jnp.ravel(jnp.array(a)) for a in (momentum, velocity))
+        return {
+            "hamiltonian": float(self.M.H(self.start, p)),
+            "squared_norm": float(self.M.norm2(self.start, v)),
+            "import_seconds": IMPORT_SECONDS,
+            "dtype": str(self.start[0].dtype),
+        }
 
     def manifold(self) -> landmarks:
         """A new one for every solver: the package keeps its solvers on the manifold."""
@@ -46,20 +52,6 @@ class Peer:
         Hamiltonian.initialize(M)
         geodesic.initialize(M)
         return M
-
-    def describe(self, momentum: list, velocity: list) -> dict:
-        """Versions, and the metric at the start: the Hamiltonian and a squared norm."""
-        p, v = (jnp.ravel(jnp.array(a)) for a in (momentum, velocity))
-        return {
-            "hamiltonian": float(self.M.H(self.start, p)),
-            "squared_norm": float(self.M.norm2(self.start, v)),
-            "import_seconds": IMPORT_SECONDS,
-            "dtype": str(self.start[0].dtype),
-            "versions": {
-                name: version(name)
-                for name in ("jaxdifferentialgeometry", "jax", "jaxlib", "numpy")
-            },
-        }
 
     def solver(self, form: str, n_steps: int, compiled: bool):
         """Return a function to (momentum or velocity, loss)."""
@@ -92,19 +84,9 @@ class Peer:
         }
 
 
-def main() -> None:
-    """Answer requests until the input ends."""
-    peer = None
-    for line in sys.stdin:
-        request = json.loads(line)
-        do = request.pop("do")
-        if do == "problem":
-            peer = Peer(request["points"], request["target"], request["width"])
-            answer = peer.describe(request["momentum"], request["velocity"])
-        else:
-            answer = peer.solve(**request)
-        print(json.dumps(answer), file=answers, flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    peer = Peer()
+    serve(
+        ("jaxdifferentialgeometry", "jax", "jaxlib", "numpy"),
+        {"problem": peer.describe, "solve": peer.solve},
+    )

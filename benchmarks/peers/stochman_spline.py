@@ -1,4 +1,4 @@
-"""stochman's cubic spline geodesics of a decoder, one JSON request a line in, one answer out.
+"""stochman's cubic spline geodesics of a decoder.
 
 Runs in the peer's own environment; imports nothing of geomnet. ``geodesic_minimizing_energy``
 moves the free parameters of a ``CubicSpline`` down the energy of its image at ``eval_grid``
@@ -8,23 +8,17 @@ search), or L-BFGS with a strong Wolfe line search. Everything is in float64.
 
 from __future__ import annotations
 
-import json
-import os
-import statistics
-import sys
+from protocol import serve
+
+# isort: split
 import time
-from importlib.metadata import version
-from pathlib import Path
+from functools import cache
 
-answers = os.fdopen(os.dup(1), "w")
-os.dup2(2, 1)
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
-import torch  # noqa: E402
-from chart_problems import problem  # noqa: E402
-from stochman.curves import CubicSpline  # noqa: E402
-from stochman.geodesic import geodesic_minimizing_energy  # noqa: E402
-from stochman.manifold import EmbeddedManifold  # noqa: E402
+import torch
+from chart_problems import problem
+from stochman.curves import CubicSpline
+from stochman.geodesic import geodesic_minimizing_energy
+from stochman.manifold import EmbeddedManifold
 
 torch.set_default_dtype(torch.float64)
 torch.set_num_threads(1)
@@ -57,8 +51,12 @@ class Image(EmbeddedManifold):
         return self.network(points)
 
 
-def solve(image: Image, num_nodes: int, eval_grid: int, optimiser: str, budget: float) -> dict:
+image_of = cache(Image)
+
+
+def solve(dim: int, num_nodes: int, eval_grid: int, optimiser: str, budget: float) -> dict:
     """Time splines from the straight line; return points of the last."""
+    image = image_of(dim)
     start, end = (torch.from_numpy(a) for a in (image.decoder.start, image.decoder.end))
     times: list[float] = []
     while not times or (sum(times) < budget and len(times) < 50):
@@ -74,27 +72,11 @@ def solve(image: Image, num_nodes: int, eval_grid: int, optimiser: str, budget: 
         path = curve(torch.linspace(0, 1, 2001))
     return {
         "times": times,
-        "median": statistics.median(times),
         "own_length": own,
         "path": path.tolist(),
         "converged": bool(converged),
     }
 
 
-def main() -> None:
-    """Answer requests until the input ends."""
-    images: dict[int, Image] = {}
-    for line in sys.stdin:
-        request = json.loads(line)
-        if request.pop("do") == "versions":
-            answer = {name: version(name) for name in ("stochman", "torch", "numpy")}
-        else:
-            dim = request.pop("dim")
-            if dim not in images:
-                images[dim] = Image(dim)
-            answer = solve(images[dim], **request)
-        print(json.dumps(answer), file=answers, flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    serve(("stochman", "torch", "numpy"), {"solve": solve})

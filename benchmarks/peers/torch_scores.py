@@ -1,4 +1,4 @@
-"""Scores of a network's nodes and edges by torch.func, one JSON request a line.
+"""Scores of a network's nodes and edges by torch.func.
 
 Nobody has these in a library: this is what one writes in PyTorch. Zeros are added to all hidden
 states, and one ``vmap(jacrev)`` in them gives the total derivatives at all nodes and data; scores,
@@ -7,17 +7,14 @@ Gram matrix, flow and conductance are einsums of them, in chunks of data that fi
 
 from __future__ import annotations
 
-import json
-import os
-import sys
+from protocol import serve
+
+# isort: split
 import time
 
-answers = os.fdopen(os.dup(1), "w")
-os.dup2(2, 1)
-
-import numpy as np  # noqa: E402
-import torch  # noqa: E402
-from torch.func import jacrev, vmap  # noqa: E402
+import numpy as np
+import torch
+from torch.func import jacrev, vmap
 
 torch.set_default_dtype(torch.float64)
 torch.set_num_threads(1)
@@ -26,12 +23,14 @@ torch.set_num_threads(1)
 class Scores:
     """A tanh network with a linear last layer: layer l skips by state + skips[l]·tanh(…)."""
 
-    def __init__(self, layers: list, points: list) -> None:
+    def load(self, layers: list, points: list) -> dict:
+        """Set the network and the data."""
         self.layers = [
-            (torch.tensor(w), torch.tensor(b), skip, last)
+            (torch.from_numpy(np.array(w)), torch.from_numpy(np.array(b)), skip, last)
             for (w, b, skip), last in zip(layers, [False] * (len(layers) - 1) + [True])
         ]
         self.points = torch.tensor(points)
+        return {}
 
     def states(self, zeros: list[torch.Tensor], x: torch.Tensor) -> list[torch.Tensor]:
         """States of one datum, zeros added to each."""
@@ -72,29 +71,16 @@ class Scores:
                 conductance[k] += (size.T @ states[k].abs()) * w.abs()
         return gram / n, flow / n, [c / n for c in conductance]
 
-
-def main() -> None:
-    """Answer requests."""
-    problem: Scores | None = None
-    for line in sys.stdin:
-        request = json.loads(line)
-        if "layers" in request:
-            layers = [(np.array(w), np.array(b), skip) for w, b, skip in request["layers"]]
-            problem = Scores(layers, request["points"])
-            told: dict = {"torch": torch.__version__}
-        else:
-            assert problem is not None
-            begin, spent = time.perf_counter(), time.process_time()
-            gram, flow, conductance = problem.compute(request["chunk"])
-            told = {"wall": time.perf_counter() - begin, "processor": time.process_time() - spent}
-            if request.get("answer"):
-                told |= {
-                    "gate_fisher": gram.tolist(),
-                    "flow": flow.tolist(),
-                    "conductance": [c.tolist() for c in conductance],
-                }
-        print(json.dumps(told), file=answers, flush=True)
+    def turn(self, chunk: int, answer: bool = False) -> dict:
+        """Processor time of one computation, and the numbers where they are asked for."""
+        begin = time.process_time()
+        gram, flow, _ = self.compute(chunk)
+        told: dict = {"processor": time.process_time() - begin}
+        if answer:
+            told |= {"gate_fisher": gram.tolist(), "flow": flow.tolist()}
+        return told
 
 
 if __name__ == "__main__":
-    main()
+    scores = Scores()
+    serve(("torch", "numpy"), {"load": scores.load, "turn": scores.turn})
