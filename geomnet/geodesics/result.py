@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.interpolate import CubicSpline
 
 from ..errors import InputError
 from ..geometry.curve import Curve
 from ..geometry.datasets import read_npz
+from ..geometry.metric import AbstractMetric
+from ..geometry.points import VECTORS, Interpolant
 from ..utils.files import write_npz
 from .certificate import Certificate
 from .spectral.legendre import evaluate
@@ -65,7 +66,7 @@ class Geodesic:
     certificate: Certificate
     status: str
     method: str
-    metric: Any = field(default=None, repr=False)
+    metric: AbstractMetric | None = field(default=None, repr=False)
     coefficients: np.ndarray | None = field(default=None, repr=False)
 
     @property
@@ -84,8 +85,9 @@ class Geodesic:
         return Curve(self.path)
 
     @cached_property
-    def _spline(self) -> CubicSpline:
-        return CubicSpline(np.linspace(0, 1, len(self.path)), self.path, axis=0)
+    def _spline(self) -> Interpolant:
+        points = VECTORS if self.metric is None else self.metric.points
+        return points.interpolant(self.path)
 
     def _at(self, t: Any, order: int) -> np.ndarray:
         t = np.asarray(t, dtype=np.float64)

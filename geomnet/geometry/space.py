@@ -15,13 +15,14 @@ from geomstats.geometry.manifold import Manifold
 
 from ..errors import InputError
 from ..utils.validation import check_array
+from .points import VectorPoints
 from .sample import Sample
 
 __all__ = ["ChartSpace", "FunctionSpace"]
 
 
-class _ArraySpace(Manifold):
-    """An open set of arrays of one shape: every direction is tangent."""
+class _ArraySpace(VectorPoints, Manifold):
+    """An open set of arrays of one shape: every direction is tangent, points move as vectors."""
 
     def default_metric(self):
         """Raise: such a space has no canonical metric, choosing one is the point."""

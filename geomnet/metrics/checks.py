@@ -13,6 +13,7 @@ import numpy as np
 
 from ..errors import ConvergenceError, DomainError, InputError
 from ..geodesics import Geodesic, geodesic
+from ..geometry.metric import by_unit_vectors
 from ..utils.validation import check_array
 from .base import Metric
 
@@ -139,7 +140,7 @@ def check_metric(
     flat = metric.flat(u, x)
     add("flat: flat(u).v = <u,v>", np.sum(flat * v, axis=axes) - uv, size, 1e-8)
     if x[0].size <= EIGENVALUE_LIMIT:
-        dense = metric._dense(x)
+        dense = by_unit_vectors(metric.flat, x)
         values = np.linalg.eigvalsh(dense + np.swapaxes(dense, -1, -2))
         not_positive += int((values <= 1e-15 * np.abs(values).max(axis=-1, keepdims=True)).sum())
     checks.append(Check("positive: <u,u> > 0", float(not_positive), 0.0))

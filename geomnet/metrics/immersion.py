@@ -19,6 +19,7 @@ import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
 from ..errors import DomainError, InputError
+from ..geometry.metric import ImmersedMetric
 from ..geometry.metric_matrix import SLOPE, coordinate_scale
 from ..geometry.space import ChartSpace
 from ..geometry.steps import Steps
@@ -28,7 +29,7 @@ from .base import Metric
 __all__ = ["ImmersionMetric"]
 
 
-class ImmersionMetric(Metric):
+class ImmersionMetric(ImmersedMetric, Metric):
     r"""The pullback metric of an immersion, with chordal steps.
 
     Parameters
@@ -62,8 +63,6 @@ class ImmersionMetric(Metric):
     >>> geo.certificate.converged
     True
     """
-
-    structure = "immersion"
 
     def __init__(
         self,
