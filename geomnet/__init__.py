@@ -46,7 +46,7 @@ _HOMES = {
         "check_geodesic",
         "check_metric",
     ),
-    "networks": ("FeedForward", "Network", "Readout", "TanhField"),
+    "networks": ("FeedForward", "Network", "Readout", "TanhField", "model"),
     "plotting": ("plot_landscape",),
     "predictions": ("InPCA", "Predictions"),
     "studies": ("compare",),

@@ -98,6 +98,7 @@ from .networks import FeedForward as FeedForward
 from .networks import Network as Network
 from .networks import Readout as Readout
 from .networks import TanhField as TanhField
+from .networks import model as model
 from .plotting import plot_landscape as plot_landscape
 from .predictions import InPCA as InPCA
 from .predictions import Predictions as Predictions

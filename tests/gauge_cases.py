@@ -7,8 +7,6 @@ import autograd.numpy as anp
 import numpy as np
 
 import geomnet as gn
-from geomnet.networks.model import model_of
-from geomnet.networks.nodes import skeleton_of
 
 RNG = np.random.default_rng(5)
 POINTS = RNG.normal(size=(9, 4))
@@ -52,13 +50,13 @@ def outputs(network, theta, readout, points=POINTS):
 
 def node_values(network, theta, readout):
     """Outputs of all nodes on the points, layer by layer, (n, N)."""
-    model, vector = model_of(network, theta, readout)
-    values = model.linearise(vector, POINTS).values
-    return np.hstack([values[layer.value] for layer in skeleton_of(model).layers])
+    model = gn.model(network, theta, readout)
+    values = model.linearise(model.theta, POINTS).values
+    return np.hstack([values[layer.value] for layer in model.nodes.layers])
 
 
 def layer_sizes(network, theta, readout):
-    return [layer.size for layer in skeleton_of(model_of(network, theta, readout)[0]).layers]
+    return [layer.size for layer in gn.model(network, theta, readout).nodes.layers]
 
 
 def feed_forward(activations, skips=(), widths=(4, 5, 5, 5, 3), biases=True):

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from graph_cases import NETWORKS, geometry_of
+from emergent_cases import NETWORKS, geometry_of
 from matplotlib.collections import LineCollection, PathCollection
 from scipy.spatial.distance import cdist
 

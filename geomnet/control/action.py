@@ -19,7 +19,8 @@ import numpy as np
 from ..errors import DomainError, InputError
 from ..geometry.path_energy import PathEnergy
 from ..geometry.steps import LeftRule, Steps
-from ..networks.network import LinearisedNetwork, Network
+from ..networks.linearised_network import LinearisedNetwork
+from ..networks.network import Network
 from ..utils.validation import check_choice
 
 __all__ = ["Action", "LinearisedAction"]

@@ -19,7 +19,7 @@ import numpy as np
 from ..errors import DomainError, SingularKernelError
 from ..geometry.kernels import FeatureKernel
 from ..networks import Euler, Network
-from ..networks.network import LinearisedNetwork
+from ..networks.linearised_network import LinearisedNetwork
 from .action import Action
 
 __all__ = ["Effort", "LinearisedEffort", "action_or_effort"]

@@ -32,7 +32,7 @@ import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve, lapack
 
 from ..geometry.steps import Steps
-from ..networks.network import LinearisedNetwork
+from ..networks.linearised_network import LinearisedNetwork
 
 __all__ = ["Blocks", "Cometrics", "LayerBlocks", "ScaledBlocks", "solve_quadratic"]
 

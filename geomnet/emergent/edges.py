@@ -3,27 +3,18 @@ r"""From moments of scores to the arrays of a geometry: what is dead is left out
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 from scipy.sparse import csr_array
 
 from ..errors import InputError
-from ..fisher import FisherInformation
-from ..fisher.data import FisherData
-from ..geometry.sample import Sample
-from ..likelihoods import Likelihood
-from ..networks.layers.factors import AffineMap
-from ..networks.model import FieldModel, Model, ProgramModel
-from ..networks.nodes import Skeleton, skeleton_of
-from ..networks.program import Affine, Combine, FixedMap
+from ..networks import Nodes
 from .relations import cosines
 from .scores import Moments
 
 __all__ = [
     "Edges",
-    "Origin",
     "alive_nodes",
     "common",
     "constant_nodes",
@@ -33,116 +24,7 @@ __all__ = [
 
 TINY = np.finfo(float).tiny
 ROUNDING = 16 * np.finfo(float).eps
-"""Standard deviation below which an output is constant, relative to its root mean square; and part
-of a centred weight that is none, relative to the largest to other classes."""
-
-
-@dataclass(frozen=True, eq=False)
-class Origin:
-    """What a geometry was made from, but for the data.
-
-    Attributes
-    ----------
-    skeleton : Skeleton
-    model : Model
-    theta : ndarray, shape (p,)
-        The last affine map centred, where the likelihood leaves a common shift free.
-    likelihood : Likelihood
-    memory_limit : int
-    """
-
-    skeleton: Skeleton
-    model: Model
-    theta: np.ndarray
-    likelihood: Likelihood
-    memory_limit: int
-
-    @classmethod
-    def of(cls, fisher: FisherInformation) -> Origin:
-        """The network, parameters and likelihood of a Fisher information."""
-        skeleton = skeleton_of(fisher.model)
-        theta = _centred(skeleton, fisher.theta, fisher.likelihood)
-        return cls(skeleton, fisher.model, theta, fisher.likelihood, fisher.memory_limit)
-
-    def data(self, sample: Sample) -> FisherData:
-        """The network on a sample."""
-        rng = np.random.default_rng(0)  # nothing is drawn
-        return FisherData(
-            self.model, self.theta, sample, self.likelihood, "true", None, rng, 1, self.memory_limit
-        )
-
-    def weights(self, moments: Moments) -> list[np.ndarray]:
-        """Weights of all edges, by edge sets.
-
-        Matrices of affine maps, coefficients of skips, and mean derivatives of layers that have
-        nothing else.
-        """
-        found = []
-        for edges, mean in zip(self.skeleton.edges, moments.derivative):
-            if edges.coefficient is not None:
-                found.append(np.full(self.skeleton.layers[edges.source].size, edges.coefficient))
-            else:
-                found.append(mean if edges.map is None else edges.map.read(self.theta)[0])
-        return found
-
-    def same(self, other: Origin) -> bool:
-        """Whether both are the same network with the same parameters, seen alike."""
-        mine, theirs = self.skeleton, other.skeleton
-        return (
-            (mine.layers, mine.edges) == (theirs.layers, theirs.edges)
-            and mine.activations == theirs.activations
-            and self.likelihood == other.likelihood
-            and np.array_equal(self.theta, other.theta)
-            and _same_model(self.model, other.model)
-        )
-
-
-def _same_model(one: Model, two: Model) -> bool:
-    """Whether two models compute the same of the same parameters."""
-    if isinstance(one, FieldModel) and isinstance(two, FieldModel):
-        return bool(one.network == two.network)
-    if not (isinstance(one, ProgramModel) and isinstance(two, ProgramModel)):
-        return False
-    steps = one.program.steps, two.program.steps
-    return len(steps[0]) == len(steps[1]) and all(map(_same_step, *steps))
-
-
-def _same_step(one: Affine | Combine, two: Affine | Combine) -> bool:
-    if isinstance(one, Combine) or isinstance(two, Combine):
-        return type(one) is type(two) and vars(one) == vars(two)
-    if (one.source, repr(one.activation)) != (two.source, repr(two.activation)):
-        return False
-    if isinstance(one.map, FixedMap) and isinstance(two.map, FixedMap):
-        return all(map(np.array_equal, vars(one.map).values(), vars(two.map).values()))
-    return bool(one.map == two.map)
-
-
-def _centred(skeleton: Skeleton, theta: np.ndarray, likelihood: Likelihood) -> np.ndarray:
-    """Parameters whose last affine map has no part that the likelihood does not see.
-
-    A common shift of all logits, constant or linear in the last state, leaves every prediction as
-    it is; the centred map is the one of that class that geometry is read from. A map that other
-    values are made by too, or that an activation follows, has no such freedom.
-    """
-    projector = likelihood.gauge_projector()
-    if projector is None:
-        return theta
-    found = theta.copy()
-    last, program = len(skeleton.layers) - 1, skeleton.program
-    for edges in skeleton.edges:
-        if edges.target != last or not isinstance(edges.map, AffineMap):
-            continue
-        if program is not None:
-            step = program.steps[edges.step - 1]
-            alone = program.uses[edges.map.start] == 1
-            if not (alone and isinstance(step, Affine) and step.activation.name == "identity"):
-                continue
-        matrix, offset = edges.map.read(found)  # views
-        for part in (matrix,) if offset is None else (matrix, offset):
-            centred = projector @ part
-            # what only moves all classes alike moves nothing
-            part[:] = np.where(np.abs(centred) > ROUNDING * np.abs(part).max(axis=0), centred, 0.0)
-    return found
+"""Standard deviation below which an output is constant, relative to its root mean square."""
 
 
 class Edges:
@@ -150,7 +32,7 @@ class Edges:
 
     Parameters
     ----------
-    skeleton : Skeleton
+    nodes : Nodes
     alive : ndarray of bool, shape (nodes,)
     moments : Moments
         An edge that carries nothing is none.
@@ -161,13 +43,13 @@ class Edges:
         Numbers among the nodes alive, sorted.
     """
 
-    def __init__(self, skeleton: Skeleton, alive: np.ndarray, moments: Moments) -> None:
+    def __init__(self, nodes: Nodes, alive: np.ndarray, moments: Moments) -> None:
         self.count = int(alive.sum())
         number = np.where(alive, np.cumsum(alive) - 1, -1)
         keys = []
-        for edges, strength in zip(skeleton.edges, moments.conductance):
-            source = number[skeleton.layers[edges.source].nodes]
-            target = number[skeleton.layers[edges.target].nodes]
+        for edges, strength in zip(nodes.edges, moments.conductance):
+            source = number[nodes.layers[edges.source].nodes]
+            target = number[nodes.layers[edges.target].nodes]
             if edges.coefficient is None:
                 source, target = np.broadcast_arrays(source[None, :], target[:, None])
             kept = (source >= 0) & (target >= 0) & (strength > 0)
@@ -230,11 +112,11 @@ def common(gram: np.ndarray, flow: np.ndarray) -> np.ndarray:
     return np.outer(flow, flow) * cosine**2
 
 
-def emergent_time(skeleton: Skeleton, sensitivity: np.ndarray, spread: np.ndarray) -> np.ndarray:
+def emergent_time(nodes: Nodes, sensitivity: np.ndarray, spread: np.ndarray) -> np.ndarray:
     r""":math:`½\log\operatorname{tr}(G_l\operatorname{Cov}h_l)` of every layer, (layers,)."""
     moved = [
         np.sum(sensitivity[part.nodes, part.nodes] * spread[part.nodes, part.nodes])
-        for part in skeleton.layers
+        for part in nodes.layers
     ]
     with np.errstate(divide="ignore"):
         return 0.5 * np.log(np.maximum(moved, 0.0))

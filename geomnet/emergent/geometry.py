@@ -14,16 +14,15 @@ from scipy.sparse import csr_array
 
 from ..curvature import WeightedGraph
 from ..errors import InputError
-from ..fisher import FisherInformation
+from ..fisher.data import as_sample, check_fit
 from ..geometry.sample import Sample
 from ..likelihoods import Likelihood
-from ..networks import FeedForward, Network
+from ..networks import UnknownNodesError, model
 from ..utils.validation import check_integer, check_positive
 from .capacity import capacity, efficiency, horizon, planck_length, robustness, spectrum
 from .coarse_graining import copies_of, gathered, groups_of
 from .edges import (
     Edges,
-    Origin,
     alive_nodes,
     common,
     covariance,
@@ -31,6 +30,7 @@ from .edges import (
 )
 from .export import to_networkx, to_weighted_graph
 from .influence import GeometryDerivative, derivative_of, influence_of
+from .origin import Origin
 from .relations import Relation, cosines, relation_or_default
 from .scores import Moments, moments_of
 
@@ -152,19 +152,19 @@ class EmergentGeometry:
         InputError
             Where the nodes are not known, or all of them are dead.
         """
-        if not isinstance(network, (FeedForward, Network)):
+        data = as_sample(sample)
+        count = data.n if n is None else check_integer("n", n, least=1)
+        limit = check_integer("memory_limit", memory_limit, least=2**20)
+        check_fit(found := model(network, theta, readout), data, likelihood)
+        try:
+            origin = Origin.of(found, likelihood, limit)
+        except UnknownNodesError:
             raise InputError(
                 f"network: expected a gn.FeedForward or a gn.Network, got {type(network).__name__}"
                 "; gn.FeedForward.from_sklearn and from_torch read others, and the nodes of a "
                 "function are not known"
-            )
-        fisher = FisherInformation(
-            network, theta, sample, likelihood, readout, memory_limit=memory_limit
-        )
-        count = fisher.sample.n if n is None else check_integer("n", n, least=1)
-        origin, data = Origin.of(fisher), fisher.sample
-        del fisher  # and what it keeps of the network on the data
-        moments = moments_of(origin.skeleton, origin.data(data))
+            ) from None
+        moments = moments_of(origin.nodes, origin.data(data))
         return cls._made(origin, moments, count, data)
 
     @classmethod
@@ -172,10 +172,10 @@ class EmergentGeometry:
         cls, origin: Origin, moments: Moments, n: int, sample: Sample | None
     ) -> EmergentGeometry:
         """From moments: dead nodes dropped."""
-        skeleton = origin.skeleton
+        nodes = origin.nodes
         alive = alive_nodes(moments)
-        edges = Edges(skeleton, alive, moments)
-        layer, unit = skeleton.layer, skeleton.unit
+        edges = Edges(nodes, alive, moments)
+        layer, unit = nodes.layer, nodes.unit
         spread = covariance(moments)
         kept = np.ix_(alive, alive)
         flow, activation = moments.flow[alive], spread[kept]
@@ -188,13 +188,13 @@ class EmergentGeometry:
             conductance=edges.matrix(edges.gather(moments.conductance)),
             edge_fisher=edges.matrix(edges.gather(moments.edge_fisher)),
             weight=edges.matrix(edges.gather(origin.weights(moments))),
-            time=emergent_time(skeleton, moments.sensitivity, spread),
+            time=emergent_time(nodes, moments.sensitivity, spread),
             activation=activation,
             sensitivity=sensitivity,
             past=common(activation, flow),
             future=common(sensitivity, flow),
             n=n,
-            names=tuple(part.name for part in skeleton.layers),
+            names=tuple(part.name for part in nodes.layers),
             dead=tuple(zip(layer[~alive].tolist(), unit[~alive].tolist())),
             source=(origin, moments, sample),
         )

@@ -23,10 +23,11 @@ from scipy.sparse import csr_array
 
 from ..errors import InputError
 from ..geometry.sample import Sample
-from ..networks.nodes import Skeleton
+from ..networks.nodes import Nodes
 from ..utils.validation import check_array, check_choice
 from .capacity import rank_of
-from .edges import Edges, Origin, alive_nodes, constant_nodes, covariance
+from .edges import Edges, alive_nodes, constant_nodes, covariance
+from .origin import Origin
 from .scores import Moments, moments_of, paired_with_each
 
 if TYPE_CHECKING:
@@ -70,9 +71,9 @@ def derivative_of(geometry: EmergentGeometry, change: Any) -> GeometryDerivative
     """Derivative of a geometry as the weights of its data change."""
     origin, moments, sample = _source(geometry)
     change = check_array("change", change, shape=(sample.n,))
-    moved = moments_of(origin.skeleton, origin.data(sample), change / sample.weights, moments.mean)
+    moved = moments_of(origin.nodes, origin.data(sample), change / sample.weights, moments.mean)
     alive = alive_nodes(moments)
-    edges = Edges(origin.skeleton, alive, moments)
+    edges = Edges(origin.nodes, alive, moments)
     kept = np.ix_(alive, alive)
     gate_fisher, flow = moved.gate_fisher[kept], moved.flow[alive]
     root, relative = np.sqrt(geometry.flow), flow / geometry.flow
@@ -81,7 +82,7 @@ def derivative_of(geometry: EmergentGeometry, change: Any) -> GeometryDerivative
     constant, spreads = constant_nodes(moments), moved.covariance.copy()
     spreads[constant], spreads[:, constant] = 0.0, 0.0
     time = np.zeros(len(geometry.time))
-    for number, part in enumerate(origin.skeleton.layers):
+    for number, part in enumerate(origin.nodes.layers):
         block = (part.nodes, part.nodes)
         now = np.sum(moments.sensitivity[block] * spread[block])
         if now > 0:
@@ -104,19 +105,19 @@ def influence_of(geometry: EmergentGeometry, quantity: str | Callable[[Any], Any
     """Derivative of a quantity in the direction of each datum alone, by datum last."""
     origin, moments, sample = _source(geometry)
     alive = alive_nodes(moments)
-    edges = Edges(origin.skeleton, alive, moments)
+    edges = Edges(origin.nodes, alive, moments)
     if callable(quantity):
-        rows, shape = _gradients(geometry, origin.skeleton, moments, edges, alive, quantity)
+        rows, shape = _gradients(geometry, origin.nodes, moments, edges, alive, quantity)
     else:
         name = check_choice("quantity", quantity, NAMES)
         if name == "time":
-            rows = _time_gradients(origin.skeleton, moments)
+            rows = _time_gradients(origin.nodes, moments)
             shape = (len(rows),)
         else:
             rows = [_memory_gradient(geometry, name, moments, alive)]
             shape = ()
     data = origin.data(sample)
-    found = np.stack([paired_with_each(origin.skeleton, data, row, moments.mean) for row in rows])
+    found = np.stack([paired_with_each(origin.nodes, data, row, moments.mean) for row in rows])
     found -= (found @ sample.weights)[:, None]
     return found.reshape(*shape, sample.n)
 
@@ -171,10 +172,10 @@ def _memory_gradient(
     return Moments(**found)
 
 
-def _time_gradients(skeleton: Skeleton, moments: Moments) -> list[Moments]:
+def _time_gradients(nodes: Nodes, moments: Moments) -> list[Moments]:
     """Gradients of the emergent time of every layer."""
     spread, rows = covariance(moments), []
-    for part in skeleton.layers:
+    for part in nodes.layers:
         found, block = _zeros(moments), (part.nodes, part.nodes)
         moved = np.sum(moments.sensitivity[block] * spread[block])
         if moved > 0:
@@ -190,12 +191,12 @@ def _time_gradients(skeleton: Skeleton, moments: Moments) -> list[Moments]:
 class _Traced:
     """Arrays of a geometry as functions of its moments, in ``autograd.numpy``."""
 
-    def __init__(self, base: dict[str, Any], skeleton: Skeleton, alive: np.ndarray) -> None:
+    def __init__(self, base: dict[str, Any], nodes: Nodes, alive: np.ndarray) -> None:
         kept = np.ix_(alive, alive)
         self.gate_fisher, self.flow = base["gate_fisher"][kept], base["flow"][alive]
         self.conductance, self.edge_fisher = base["conductance"], base["edge_fisher"]
         self.sensitivity, self.activation = base["sensitivity"][kept], base["covariance"][kept]
-        self._base, self._skeleton = base, skeleton
+        self._base, self._nodes = base, nodes
 
     def __getattr__(self, name: str) -> Any:
         raise AttributeError(f"has no {name!r}, but {', '.join(ARRAYS)}")
@@ -213,7 +214,7 @@ class _Traced:
     @cached_property
     def time(self) -> Any:
         moved, times = self._base["sensitivity"] * self._base["covariance"], []
-        for part in self._skeleton.layers:
+        for part in self._nodes.layers:
             total = anp.sum(moved[part.nodes, part.nodes])
             times.append(0.5 * anp.log(total) if total > 0 else -np.inf)
         return anp.array(times)
@@ -221,7 +222,7 @@ class _Traced:
 
 def _gradients(
     geometry: EmergentGeometry,
-    skeleton: Skeleton,
+    nodes: Nodes,
     moments: Moments,
     edges: Edges,
     alive: np.ndarray,
@@ -241,7 +242,7 @@ def _gradients(
 
     def flat(base: dict[str, Any]) -> Any:
         nonlocal shape
-        value = quantity(_Traced(base, skeleton, alive))
+        value = quantity(_Traced(base, nodes, alive))
         found = np.asarray(getvalue(value) if isbox(value) else value)
         if found.dtype.kind not in "fiu" or not found.size or isinstance(value, list):
             raise InputError(

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..fisher.data import FisherData
-from ..networks.nodes import EdgeSet, Skeleton
+from ..networks.nodes import EdgeSet, Nodes
 
 __all__ = ["Moments", "edge_scores", "gate_scores", "moments_of", "paired_with_each"]
 
@@ -72,35 +72,33 @@ class Moments:
 class _Chunk:
     """A network on some data: outputs of nodes, and covectors that hold the weights' roots."""
 
-    def __init__(self, skeleton: Skeleton, data: FisherData, index: int) -> None:
-        self.skeleton, self.part = skeleton, data.slices[index]
-        run: Any = data.linearised(index)
-        self.values, self.slopes, self.matrices = run.values, run.slopes, run.matrices
-        self.backs = run.pull_back_values(data.covectors(index))
+    def __init__(self, nodes: Nodes, data: FisherData, index: int) -> None:
+        self.nodes, self.part = nodes, data.slices[index]
+        self.record = data.linearised(index).record(data.covectors(index))
         self.root = np.sqrt(data.sample.weights[self.part])
-
-    def signal(self, step: int) -> np.ndarray:
-        """∂z/∂u of an affine step, (n, q, out)."""
-        slope, back = self.slopes[step], self.backs[step]
-        return back if slope is None else back * slope[:, None, :]
 
     def gates(self) -> np.ndarray:
         """Gate scores of all nodes, (n, q, N)."""
+        record = self.record
         return np.concatenate(
             [
-                self.backs[layer.value] * self.values[layer.value][:, None, :]
-                for layer in self.skeleton.layers
+                record.covector(layer) * record.output(layer)[:, None, :]
+                for layer in self.nodes.layers
             ],
             axis=2,
         )
 
     def sensitivities(self) -> np.ndarray:
         """Derivatives R ∂z/∂h in the outputs of all nodes, (n, q, N)."""
-        return np.concatenate([self.backs[layer.value] for layer in self.skeleton.layers], axis=2)
+        return np.concatenate([self.record.covector(layer) for layer in self.nodes.layers], axis=2)
 
     def outputs(self) -> np.ndarray:
         """Outputs of all nodes, (n, N)."""
-        return np.concatenate([self.values[layer.value] for layer in self.skeleton.layers], axis=1)
+        return np.concatenate([self.record.output(layer) for layer in self.nodes.layers], axis=1)
+
+    def source(self, edges: EdgeSet) -> np.ndarray:
+        """Outputs of the nodes that edges leave, (n, in)."""
+        return self.record.output(self.nodes.layers[edges.source])
 
     def strengths(self, edges: EdgeSet) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """What the scores of edges factor into.
@@ -110,16 +108,15 @@ class _Chunk:
         derivative at the datum. Of a skip the first two are (n, units), to be taken unit by unit,
         and the last is a number.
         """
-        source = np.abs(self.values[self.skeleton.layers[edges.source].value])
+        source = np.abs(self.source(edges))
+        signal = np.linalg.norm(self.record.signal(edges), axis=1)
         if edges.coefficient is not None:
-            back = np.linalg.norm(self.backs[edges.step], axis=1)
-            return source, back, np.asarray(abs(edges.coefficient))
-        signal = np.linalg.norm(self.signal(edges.step), axis=1)
-        return source, signal, np.abs(self.matrices[edges.step])
+            return source, signal, np.asarray(abs(edges.coefficient))
+        return source, signal, np.abs(self.record.weight(edges))
 
 
 def moments_of(
-    skeleton: Skeleton,
+    nodes: Nodes,
     data: FisherData,
     ratio: np.ndarray | None = None,
     centre: np.ndarray | None = None,
@@ -129,15 +126,15 @@ def moments_of(
     With `ratio` (n,) the weight of every datum is multiplied by its own, of any sign, and the
     covariance is about `centre` (N,): derivatives as weights change, at the mean they had.
     """
-    count, total = skeleton.n_nodes, 0.0
+    count, total = nodes.n_nodes, 0.0
     ratio = np.ones(data.n) if ratio is None else ratio
     gate_fisher, flow, mean = np.zeros((count, count)), np.zeros(count), np.zeros(count)
-    conductance: list[Any] = [0.0] * len(skeleton.edges)
+    conductance: list[Any] = [0.0] * len(nodes.edges)
     edge_fisher = conductance.copy()
-    derivative = [_room_for_derivative(skeleton, edges) for edges in skeleton.edges]
+    derivative = [_room_for_derivative(nodes, edges) for edges in nodes.edges]
     sensitivity, covariance = np.zeros((count, count)), np.zeros((count, count))
     for part, index in data.chunks():
-        chunk, times = _Chunk(skeleton, data, index), ratio[part]
+        chunk, times = _Chunk(nodes, data, index), ratio[part]
         root = chunk.root * times  # the covectors hold the other root
         gates, backs, h = chunk.gates(), chunk.sensitivities(), chunk.outputs()
         flow += root @ np.linalg.norm(gates, axis=1)
@@ -155,7 +152,7 @@ def moments_of(
         else:
             mean += weights @ h
         _add_products(covariance, ((h - about) * chunk.root[:, None])[:, None, :], times)
-        for number, edges in enumerate(skeleton.edges):
+        for number, edges in enumerate(nodes.edges):
             source, signal, size = chunk.strengths(edges)
             weighed, squares = source * root[:, None], source**2 * times[:, None]
             if edges.coefficient is not None:
@@ -164,7 +161,7 @@ def moments_of(
                 first, square = signal.T @ weighed, (signal**2).T @ squares
             else:
                 first, square = _each(signal, size, weighed), _each(signal**2, size**2, squares)
-                derivative[number] += np.tensordot(weights, chunk.matrices[edges.step], 1)
+                derivative[number] += np.tensordot(weights, chunk.record.weight(edges), 1)
                 size = np.ones(())
             conductance[number] = conductance[number] + size * first
             edge_fisher[number] = edge_fisher[number] + size**2 * square
@@ -185,10 +182,10 @@ def _each(to: np.ndarray, between: np.ndarray, at: np.ndarray) -> np.ndarray:
     return np.einsum("nj,nji,ni->ji", to, between, at, optimize=True)
 
 
-def _room_for_derivative(skeleton: Skeleton, edges: EdgeSet) -> np.ndarray:
+def _room_for_derivative(nodes: Nodes, edges: EdgeSet) -> np.ndarray:
     if edges.map is not None or edges.coefficient is not None:
         return np.zeros((0, 0))
-    return np.zeros((skeleton.layers[edges.target].size, skeleton.layers[edges.source].size))
+    return np.zeros((nodes.layers[edges.target].size, nodes.layers[edges.source].size))
 
 
 def _add_products(total: np.ndarray, rows: np.ndarray, times: np.ndarray) -> None:
@@ -201,7 +198,7 @@ def _add_products(total: np.ndarray, rows: np.ndarray, times: np.ndarray) -> Non
 
 
 def paired_with_each(
-    skeleton: Skeleton, data: FisherData, covector: Moments, mean: np.ndarray
+    nodes: Nodes, data: FisherData, covector: Moments, mean: np.ndarray
 ) -> np.ndarray:
     """The moments of every datum alone, about a mean, paired with a covector on moments: (n,).
 
@@ -209,12 +206,12 @@ def paired_with_each(
     """
     found = np.empty(data.n)
     for part, index in data.chunks():
-        chunk = _Chunk(skeleton, data, index)
+        chunk = _Chunk(nodes, data, index)
         gates, backs, h = chunk.gates(), chunk.sensitivities(), chunk.outputs()
         paired = _forms(gates, covector.gate_fisher) + _forms(backs, covector.sensitivity)
         once = np.linalg.norm(gates, axis=1) @ covector.flow
         for edges, to_first, to_square in zip(
-            skeleton.edges, covector.conductance, covector.edge_fisher
+            nodes.edges, covector.conductance, covector.edge_fisher
         ):
             if not (to_first.any() or to_square.any()):
                 continue
@@ -241,9 +238,9 @@ def _forms(rows: np.ndarray, matrix: np.ndarray) -> Any:
     return np.einsum("ri,ri->r", flat @ matrix, flat).reshape(rows.shape[:2]).sum(axis=1)
 
 
-def gate_scores(skeleton: Skeleton, data: FisherData) -> np.ndarray:
+def gate_scores(nodes: Nodes, data: FisherData) -> np.ndarray:
     """Vector scores of all nodes for every datum, without weights: (n, q, N)."""
-    found = [_unweighted(_Chunk(skeleton, data, index)) for _, index in data.chunks()]
+    found = [_unweighted(_Chunk(nodes, data, index)) for _, index in data.chunks()]
     return np.concatenate(found)
 
 
@@ -251,20 +248,20 @@ def _unweighted(chunk: _Chunk) -> np.ndarray:
     return chunk.gates() / chunk.root[:, None, None]
 
 
-def edge_scores(skeleton: Skeleton, data: FisherData, index: int) -> Sequence[np.ndarray]:
+def edge_scores(nodes: Nodes, data: FisherData, index: int) -> Sequence[np.ndarray]:
     """Vector scores of all edges for the data of a chunk, by edge sets, without weights.
 
     (n, q, out, in) of an affine map, (n, q, units) of a skip.
     """
-    chunk = _Chunk(skeleton, data, index)
+    chunk = _Chunk(nodes, data, index)
     found: list[np.ndarray] = []
-    for edges in skeleton.edges:
-        h = chunk.values[skeleton.layers[edges.source].value] / chunk.root[:, None]
+    for edges in nodes.edges:
+        h = chunk.source(edges) / chunk.root[:, None]
         if edges.coefficient is not None:
-            found.append(edges.coefficient * chunk.backs[edges.step] * h[:, None, :])
+            found.append(edges.coefficient * chunk.record.signal(edges) * h[:, None, :])
             continue
-        signal = chunk.signal(edges.step)
-        matrix = chunk.matrices[edges.step]
+        signal = chunk.record.signal(edges)
+        matrix = chunk.record.weight(edges)
         matrix = matrix if matrix.ndim == 2 else matrix[:, None]
         found.append(signal[..., :, None] * (h[:, None, None, :] * matrix))
     return found

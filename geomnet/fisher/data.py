@@ -17,13 +17,12 @@ import numpy as np
 
 from ..errors import InputError
 from ..geometry.sample import Sample
-from ..likelihoods import Likelihood
+from ..likelihoods import Bernoulli, Categorical, Likelihood
 from ..networks.layers.factors import Factors
-from ..networks.linearised import LinearisedModel
-from ..networks.model import Model
+from ..networks.model import LinearisedModel, Model
 from ..utils.memory import keep_freed_memory
 
-__all__ = ["KINDS", "FisherData"]
+__all__ = ["KINDS", "FisherData", "as_sample", "check_fit"]
 
 KINDS = ("true", "mc", "empirical")
 CACHE, LEAST = 1_400_000, 256  # bytes of a layer's signals in a chunk; data in it, at least
@@ -61,6 +60,7 @@ class FisherData:
         n_draws: int,
         memory: int,
     ) -> None:
+        check_fit(model, sample, likelihood)
         self.model, self.theta, self.sample, self.likelihood = model, theta, sample, likelihood
         self.kind, self.n, self._given = kind, sample.n, targets
         self._root = np.sqrt(sample.weights)[:, None, None]
@@ -197,6 +197,31 @@ class FisherData:
         """Slices of the data, with the number of each chunk."""
         for index, part in enumerate(self.slices):
             yield part, index
+
+
+def check_fit(model: Model, sample: Sample, likelihood: Likelihood) -> None:
+    """Raise where a model, its data and its likelihood do not go together."""
+    if not isinstance(likelihood, Likelihood):
+        raise InputError(f"likelihood: expected one such as gn.Categorical(10), got {likelihood!r}")
+    head = model.head
+    ends = head is not None and head.activation.name == "logistic"
+    if ends and isinstance(likelihood, (Bernoulli, Categorical)):
+        raise InputError(
+            f"network: ends in a logistic function, and {likelihood} takes logits; leave it out, "
+            "as from_torch(module[:-1]) does, or give the last layer the activation 'identity'"
+        )
+    if model.dim not in (None, sample.dim):
+        raise InputError(f"sample: has {sample.dim} columns, the network takes {model.dim}")
+
+
+def as_sample(sample: Any) -> Sample:
+    """A sample, of points if need be."""
+    if isinstance(sample, Sample):
+        return sample
+    try:
+        return Sample(sample)
+    except InputError as error:
+        raise InputError(f"sample: {error}") from None
 
 
 def _mismatch(model: Model, likelihood: Likelihood, owed: int, given: int) -> str:

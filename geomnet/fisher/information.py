@@ -11,12 +11,10 @@ import numpy as np
 from scipy.sparse.linalg import LinearOperator
 
 from ..errors import InputError
-from ..geometry.sample import Sample
-from ..likelihoods import Bernoulli, Categorical, Likelihood
-from ..networks import FeedForward
-from ..networks.model import model_of
+from ..likelihoods import Likelihood
+from ..networks import model
 from ..utils.validation import check_array, check_choice, check_integer, check_positive
-from .data import KINDS, FisherData
+from .data import KINDS, FisherData, as_sample
 from .dense import add_dense
 from .gram import gram, gram_frobenius
 from .kronecker import KroneckerFisher, kronecker_factors
@@ -105,21 +103,12 @@ class FisherInformation:
         n_draws: int = 1,
         memory_limit: int = 2 * 2**30,
     ) -> None:
-        if not isinstance(likelihood, Likelihood):
-            raise InputError(
-                f"likelihood: expected one such as gn.Categorical(10), got {likelihood!r}"
-            )
         check_choice("kind", kind, KINDS)
         n_draws = check_integer("n_draws", n_draws, least=1)
         self.memory_limit = check_integer("memory_limit", memory_limit, least=2**20)
-        _check_logits(network, likelihood, readout)
-        self.model, theta = model_of(network, theta, readout)
-        self.theta = _frozen(theta)
-        self.sample = _as_sample(sample)
-        if self.model.dim not in (None, self.sample.dim):
-            raise InputError(
-                f"sample: has {self.sample.dim} columns, the network takes {self.model.dim}"
-            )
+        self.model = model(network, theta, readout)
+        self.theta = self.model.own_theta
+        self.sample = as_sample(sample)
         self.network, self.readout = network, readout
         self.likelihood, self.kind = likelihood, kind
         self.layers, self.n_draws = self.model.layers, n_draws
@@ -221,8 +210,8 @@ class FisherInformation:
         for batch in self._batches(len(directions)):
             for _, index in self._data.chunks():
                 chunk = self._data.linearised(index)
-                moved = self._data.weighted_product(index, chunk.jvp(directions[batch]))
-                found[batch] += chunk.vjp(moved)
+                moved = self._data.weighted_product(index, chunk.push(directions[batch]))
+                found[batch] += chunk.pull(moved)
         return found
 
     def push(self, directions: np.ndarray) -> np.ndarray:
@@ -230,7 +219,7 @@ class FisherInformation:
         found = np.empty((len(directions), self._data.n, self._data.q))
         for batch in self._batches(len(directions)):
             for part, index in self._data.chunks():
-                moved = self._data.linearised(index).jvp(directions[batch])
+                moved = self._data.linearised(index).push(directions[batch])
                 rows = self._data.covectors(index)
                 found[batch, part] = np.moveaxis(moved @ np.swapaxes(rows, 1, 2), 1, 0)
         return found.reshape(len(directions), -1)
@@ -242,7 +231,7 @@ class FisherInformation:
         for batch in self._batches(len(scores)):
             for part, index in self._data.chunks():
                 covectors = np.moveaxis(scores[batch, part], 0, 1) @ self._data.covectors(index)
-                found[batch] += self._data.linearised(index).vjp(covectors)
+                found[batch] += self._data.linearised(index).pull(covectors)
         return found
 
     def loss(self) -> float:
@@ -257,7 +246,7 @@ class FisherInformation:
         for part, index in self._data.chunks():
             residual = self.likelihood.residual(self.predictions[part], targets[part])
             residual = residual * self.sample.weights[part, None]
-            found += self._data.linearised(index).vjp(residual[:, None])
+            found += self._data.linearised(index).pull(residual[:, None])
         return found[0]
 
     # -- the matrix in parts -------------------------------------------------------------------
@@ -492,23 +481,3 @@ def _frozen(array: np.ndarray) -> np.ndarray:
     array = array.copy()
     array.setflags(write=False)
     return array
-
-
-def _check_logits(network: Any, likelihood: Likelihood, readout: Any) -> None:
-    """Raise where what a likelihood would take for logits are probabilities."""
-    ends = isinstance(network, FeedForward) and network.activations[-1] == "logistic"
-    if ends and readout is None and isinstance(likelihood, (Bernoulli, Categorical)):
-        raise InputError(
-            f"network: ends in a logistic function, and {likelihood} takes logits; leave it out, "
-            "as from_torch(module[:-1]) does, or give the last layer the activation 'identity'"
-        )
-
-
-def _as_sample(sample: Any) -> Sample:
-    """A sample, of points if need be."""
-    if isinstance(sample, Sample):
-        return sample
-    try:
-        return Sample(sample)
-    except InputError as error:
-        raise InputError(f"sample: {error}") from None

@@ -11,6 +11,7 @@ from ..errors import InputError
 from ..geometry.metric_matrix import SLOPE, coordinate_scale
 from ..likelihoods import Likelihood
 from ..metrics import ChartMetric
+from ..networks import UnknownParametersError, model
 from ..utils.validation import check_batches, check_integer, check_positive
 from .information import FisherInformation
 
@@ -68,13 +69,9 @@ class ParameterFisherMetric(ChartMetric):
         *,
         n_parameters: int | None = None,
     ) -> None:
-        shape = getattr(network, "parameters_shape", None)
-        if shape is None:
-            if n_parameters is None:
-                raise InputError("n_parameters: how many parameters the function takes")
-            shape = (check_integer("n_parameters", n_parameters, least=1),)
         self.damping = check_positive("damping", damping)
-        self._origin = FisherInformation(network, np.zeros(shape), sample, likelihood, readout)
+        zeros = _zeros(network, n_parameters)
+        self._origin = FisherInformation(network, zeros, sample, likelihood, readout)
         # solvers come back to a point for its matrix, and for its derivatives in batches
         self._at = lru_cache(maxsize=64)(lambda key: self._origin.at(np.frombuffer(key)))
         super().__init__(self._matrices, self._origin.n_parameters, self._gradients)
@@ -140,16 +137,16 @@ class ParameterFisherMetric(ChartMetric):
         likelihood, weights = fisher.likelihood, fisher.sample.weights[:, None, None]
         model = fisher.model.linearise(theta, fisher.sample.points)
         z = model.output
-        moved = model.jvp(v)
+        moved = model.push(v)
         first = likelihood.fisher_gradient(np.repeat(z[:, None], len(v), axis=1), moved)
-        found = model.vjp(weights * first)
+        found = model.pull(weights * first)
         covectors = 2 * weights * likelihood.fisher_product(z, moved)
         sizes = np.linalg.norm(v, axis=1, keepdims=True)
         steps = SLOPE * coordinate_scale(theta[None])[0, 0] * np.sqrt(len(theta))
         for j in np.flatnonzero(sizes):
             step = steps / sizes[j] * v[j]
             ends = [
-                fisher.model.linearise(theta + s * step, fisher.sample.points).vjp(
+                fisher.model.linearise(theta + s * step, fisher.sample.points).pull(
                     np.ascontiguousarray(covectors[:, j : j + 1])
                 )[0]
                 for s in (1.0, -1.0)
@@ -162,3 +159,13 @@ def _remade(
     network: Any, sample: Any, likelihood: Likelihood, readout: Any, damping: float, count: int
 ) -> ParameterFisherMetric:
     return ParameterFisherMetric(network, sample, likelihood, readout, damping, n_parameters=count)
+
+
+def _zeros(network: Any, n_parameters: int | None) -> np.ndarray:
+    """Parameters to begin with: of a function their number must be given."""
+    try:
+        return np.zeros(model(network).parameters_shape)
+    except UnknownParametersError:
+        if n_parameters is None:
+            raise InputError("n_parameters: how many parameters the function takes") from None
+        return np.zeros(check_integer("n_parameters", n_parameters, least=1))

@@ -1,24 +1,44 @@
 """Networks: fields, integrators, architectures and their readouts."""
 
+from .architecture import Architecture
+from .as_model import model
 from .feedforward import FeedForward
 from .fields.builtin import LinearField, RandomFeatureField, ReLUField, TanhField
 from .fields.field import Field, FunctionField
 from .integrators import RK4, Euler, Integrator, Midpoint
+from .model import (
+    Layer,
+    LayerKind,
+    LinearisedModel,
+    Model,
+    UnknownNodesError,
+    UnknownParametersError,
+)
 from .network import Network
+from .nodes import Nodes
 from .readout import Readout
 
 __all__ = [
     "RK4",
+    "Architecture",
     "Euler",
     "FeedForward",
     "Field",
     "FunctionField",
     "Integrator",
+    "Layer",
+    "LayerKind",
     "LinearField",
+    "LinearisedModel",
     "Midpoint",
+    "Model",
     "Network",
+    "Nodes",
     "RandomFeatureField",
     "ReLUField",
     "Readout",
     "TanhField",
+    "UnknownNodesError",
+    "UnknownParametersError",
+    "model",
 ]

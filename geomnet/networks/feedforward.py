@@ -12,15 +12,19 @@ import numpy as np
 from ..errors import InputError
 from ..geometry.sample import Sample
 from ..utils.validation import check_array, check_integer
+from .architecture import Architecture, split_rows
 from .layers.activations import activation_named
 from .layers.factors import AffineMap
+from .model import Head, Layer, LayerKind, Model, StateChain
+from .nodes import Stream
 from .program import Affine, AffineProgram, Combine, LinearisedProgram
+from .program_model import ProgramModel
 
 __all__ = ["FeedForward"]
 
 
 @dataclass(frozen=True)
-class FeedForward:
+class FeedForward(Architecture):
     r"""A network of affine maps and activations. Its parameters stay apart.
 
     State 0 is the input x, and state l+1 is :math:`σ_l(W_lx_l + b_l)`, or with a skip
@@ -216,14 +220,9 @@ class FeedForward:
         return self.widths[-1]
 
     @property
-    def n_parameters(self) -> int:
-        """Length p of θ."""
-        return self.maps[-1].stop
-
-    @property
     def parameters_shape(self) -> tuple[int]:
         """Shape (p,) of θ."""
-        return (self.n_parameters,)
+        return (self.maps[-1].stop,)
 
     @cached_property
     def maps(self) -> tuple[AffineMap, ...]:
@@ -255,6 +254,49 @@ class FeedForward:
                 steps.append(Combine((states[source], len(steps)), (1.0, scale)))
             states.append(len(steps))
         return steps, states
+
+    def as_model(self) -> Model:
+        """The network as a model; its last layer is the head."""
+        return ProgramModel(
+            self.program,
+            tuple(Layer(f"layer {m.layer}", m.start, m.stop, LayerKind.AFFINE) for m in self.maps),
+            self.dim,
+            self.n_outputs,
+            self.parameters_shape,
+            Head(self.maps[-1], activation_named(self.activations[-1])),
+            self._chain,
+        )
+
+    def _chain(self, theta: np.ndarray, points: np.ndarray) -> StateChain:
+        """States before the last layer that are as wide as the last of them, without a break.
+
+        The input only where a skip carries it on.
+        """
+        last = self.depth - 1
+        if any(layer == last for layer, _, _ in self.skips):
+            raise InputError(
+                "network: its last layer has a skip, so it does not read out the last state alone"
+            )
+        carried = any(source == 0 for _, source, _ in self.skips)
+        first = last
+        while first > (0 if carried else 1) and self.widths[first - 1] == self.widths[last]:
+            first -= 1
+        states = self.states(theta, points)
+        return StateChain(range(first, last + 1), np.stack(states[first : last + 1]))
+
+    def widening(self) -> str:
+        """Any layer can get one more unit."""
+        return ""
+
+    def split_unit(
+        self, theta: np.ndarray, stream: Stream, unit: int, share: float
+    ) -> tuple[FeedForward, np.ndarray]:
+        """A unit of a layer split."""
+        matrices, biases = zip(
+            *(split_rows(theta, place, stream, unit, share) for place in self.maps)
+        )
+        skips = {layer: (source, scale) for layer, source, scale in self.skips}
+        return FeedForward.from_arrays(matrices, biases, self.activations, skips)
 
     def init(self, seed: int | np.random.Generator = 0) -> np.ndarray:
         """Draw parameters, (p,): W ~ N(0, g²/in), g² = 2 for ReLU and 1 else, biases zero."""

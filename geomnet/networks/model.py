@@ -1,65 +1,230 @@
-r"""Networks with their readouts as maps (θ, x) ↦ z, all parameters in one flat vector.
+r"""The contract of a network: a map (θ, x) ↦ z, all parameters in one flat vector θ.
 
-Three kinds: programs of affine maps (``FeedForward``, and ``Network`` with a field of affine
-layers), networks of other fields, and functions written in ``autograd.numpy``. All give products
-with ∂z/∂θ and layer factors; the first from inputs and signals, the others from Jacobians.
+Whatever computes such a map row by row is a :class:`Model`: a network of ours with its readout,
+one read from elsewhere, a function. What stands on it (Fisher information, emergent geometry,
+gauges, training, reports) takes a model and θ, and never asks which kind it is. A new kind of
+network is one more file with a subclass; a new kind of layer is one more file in ``layers``.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Iterator
+from copy import copy
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from enum import StrEnum
+from typing import Any, Protocol, Self
 
-import autograd
 import numpy as np
 
 from ..errors import InputError
+from ..geometry.curve import Curve
 from ..utils.validation import check_array
-from .feedforward import FeedForward
-from .layers.activations import activation_named
-from .layers.factors import AffineFactors, AffineMap, ExplicitFactors, Factors
-from .linearised import LinearisedModel
-from .network import Network
-from .program import Affine, AffineLayer, AffineProgram, Combine, FixedMap
+from .layers.activations import Activation
+from .layers.factors import AffineMap, Factors
+from .nodes import NodeRecord, Nodes, Stream
 from .readout import Readout
 
-__all__ = ["FieldModel", "LayerPart", "Model", "ProgramModel", "model_of"]
+__all__ = [
+    "Head",
+    "Layer",
+    "LayerKind",
+    "LinearisedModel",
+    "Model",
+    "StateChain",
+    "UnknownNodesError",
+    "UnknownParametersError",
+    "Wideable",
+    "readout_map",
+]
+
+
+class UnknownNodesError(InputError):
+    """A network of which nothing is known between its inputs and its outputs has no nodes."""
+
+
+class UnknownParametersError(InputError):
+    """A function does not tell how many parameters it takes."""
+
+
+class LayerKind(StrEnum):
+    """What the parameters of a layer do."""
+
+    AFFINE = "affine"
+    FIELD = "field"
+    FUNCTION = "function"
+    READOUT = "readout"
 
 
 @dataclass(frozen=True)
-class LayerPart:
-    """The part of θ that belongs to one layer."""
+class Layer:
+    """The part of θ that belongs to one layer.
+
+    Attributes
+    ----------
+    name : str
+    start, stop : int
+        Its places in θ.
+    kind : LayerKind
+    """
 
     name: str
     start: int
     stop: int
+    kind: LayerKind
+
+    @property
+    def parameters(self) -> slice:
+        """Its slice of θ."""
+        return slice(self.start, self.stop)
+
+
+@dataclass(frozen=True, eq=False)
+class Head:
+    """The affine map that gives the outputs: a readout, or a last layer.
+
+    Attributes
+    ----------
+    map : AffineMap
+        Where in θ it lies.
+    activation : Activation
+        What is applied to it; the identity as a rule.
+    """
+
+    map: AffineMap
+    activation: Activation
+
+    def __call__(self, theta: np.ndarray, state: np.ndarray) -> np.ndarray:
+        """Outputs σ(Wφ + b) of states (n, d): (n, C)."""
+        matrix, offset = self.map.read(theta)
+        value = state @ matrix.T
+        if offset is not None:
+            value += offset
+        return self.activation.linearise(value)[0]
+
+
+@dataclass(frozen=True, eq=False)
+class StateChain:
+    """States of one shape, each made of the one before: what is a curve of maps.
+
+    Attributes
+    ----------
+    numbers : range
+        Which states of the network they are; 0 is the input.
+    states : ndarray, shape (k, n, d)
+    """
+
+    numbers: range
+    states: np.ndarray
+
+
+class Wideable(Protocol):
+    """A network that can tell whether a unit of it may be split, and split it."""
+
+    def with_readout(self, readout: Readout | None) -> Model:
+        """The network as a model, with a readout behind it."""
+
+    def widening(self) -> str:
+        """Why the network cannot get one more unit in a layer; empty where it can."""
+
+    def split_unit(
+        self, theta: np.ndarray, stream: Stream, unit: int, share: float
+    ) -> tuple[Wideable, np.ndarray]:
+        """The network with a unit of a stream made two, and its flat θ."""
+
+
+class LinearisedModel(ABC):
+    """A map (θ, x) ↦ z on n data at one θ, with its derivative in θ.
+
+    Attributes
+    ----------
+    output : ndarray, shape (n, C)
+        Likelihood parameters z of the data.
+    """
+
+    output: np.ndarray
+
+    @abstractmethod
+    def push(self, directions: np.ndarray) -> np.ndarray:
+        """Change of z along directions (k, p): (n, k, C)."""
+
+    @abstractmethod
+    def pull(self, covectors: np.ndarray) -> np.ndarray:
+        """Pull covectors on z (n, k, C) back to θ, summed over the data: (k, p)."""
+
+    @abstractmethod
+    def factors(self, covectors: np.ndarray) -> list[Factors]:
+        """Rows r·∂z/∂θ of every datum for its q covectors (n, q, C), by parts of θ."""
+
+    def each_factor(self, covectors: np.ndarray) -> Iterator[Factors]:
+        """The same one by one, in any order, for who needs no two of them at once."""
+        yield from self.factors(covectors)
+
+    def record(self, covectors: np.ndarray) -> NodeRecord:
+        """Covectors on z (n, q, C) pulled back to the nodes of the network."""
+        raise UnknownNodesError("network: its nodes are not known")
 
 
 class Model(ABC):
-    """A map (θ, x) ↦ z."""
+    r"""A map (θ, x) ↦ z that treats every datum by itself, its parameters one flat vector θ.
 
-    layers: tuple[LayerPart, ...]
-    """Parts of θ, in order."""
+    A subclass owes :meth:`linearise`; ``states`` and ``nodes`` where it has them. :func:`gn.model`
+    makes one of networks of ours, scikit-learn's and PyTorch's, and of functions.
+
+    Attributes
+    ----------
+    layers : tuple of Layer
+        Parts of θ in order: name, places, kind.
+    dim : int or None
+        Number of inputs, where known.
+    n_outputs : int or None
+        Length C of z, where known.
+    parameters_shape : tuple of int
+        Shape of θ as the network takes it, without a readout that was added to it.
+    head : Head or None
+        The affine map that gives the outputs, where there is one.
+    theta : ndarray, shape (p,), or None
+        Parameters that came with the network, or were given to :meth:`at`.
+    """
+
+    layers: tuple[Layer, ...]
     dim: int | None
-    """Number of inputs, where known."""
     n_outputs: int | None
-    """Length C of z, where known."""
+    parameters_shape: tuple[int, ...]
+    head: Head | None = None
+    readout_map: AffineMap | None = None
+    """Where a readout that was added lies in θ; it is the head then."""
+    theta: np.ndarray | None = None
+    architecture: Wideable | None = None
+    """The network of ours that it was made of, which a split unit makes wider."""
 
-    @property
-    def n_parameters(self) -> int:
-        """Length p of θ."""
-        return self.layers[-1].stop
+    # -- owed ---------------------------------------------------------------------------------
 
     @abstractmethod
     def linearise(self, theta: np.ndarray, points: np.ndarray) -> LinearisedModel:
         """Values on points (n, d) at θ (p,), with the derivative in θ."""
 
-    def values(self, theta: np.ndarray, points: np.ndarray) -> np.ndarray:
-        """Likelihood parameters z, (n, C)."""
-        return self.linearise(theta, points).output
+    @abstractmethod
+    def with_readout(self, readout: Readout) -> Model:
+        """The same map with z = Wφ + b behind it; W in C order and then b end θ."""
+
+    # -- where the network has them -----------------------------------------------------------
+
+    @property
+    def nodes(self) -> Nodes:
+        """Computation nodes, edges and what moves together, for the geometry on them."""
+        raise UnknownNodesError(
+            "network: the nodes of a function are not known; they need the layers of a "
+            "gn.FeedForward or a gn.Network"
+        )
+
+    def chain(self, theta: np.ndarray, points: np.ndarray) -> StateChain:
+        """States of one shape that the head reads, in order."""
+        raise InputError("network: expected gn.Network or gn.FeedForward, got a function")
+
+    def computes_like(self, other: Model) -> bool:
+        """Whether another model computes the same of the same parameters."""
+        return self is other
 
     @property
     def floats_per_point(self) -> int:
@@ -76,321 +241,82 @@ class Model(ABC):
         """The most of them that are computed with at once."""
         return self.n_parameters
 
+    # -- derived ------------------------------------------------------------------------------
 
-def model_of(network: Any, theta: Any, readout: Any = None) -> tuple[Model, np.ndarray]:
-    """The model of a network and its readout, and all parameters as one vector.
+    @property
+    def n_parameters(self) -> int:
+        """Length p of θ."""
+        return self.layers[-1].stop
 
-    Parameters
-    ----------
-    network : FeedForward, Network or callable
-        A callable takes (θ, x), θ (p,) and x (n, d), to z (n, C), row by row.
-    theta : array_like
-        Of the network.
-    readout : Readout, optional
+    def values(self, theta: np.ndarray, points: np.ndarray) -> np.ndarray:
+        """Likelihood parameters z, (n, C)."""
+        return self.linearise(theta, points).output
 
-    Returns
-    -------
-    model : Model
-    theta : ndarray, shape (p,)
-        With the readout's W in C order, then its b, at the end.
-    """
-    if readout is not None and not isinstance(readout, Readout):
-        raise InputError(f"readout: expected a gn.Readout, got {type(readout).__name__}")
-    model: Model
-    if isinstance(network, FeedForward):
-        theta = check_array("theta", theta, shape=network.parameters_shape)
-        model = _feed_forward(network, readout)
-    elif isinstance(network, Network):
-        shape: tuple[int, ...] = network.parameters_shape
-        theta = check_array("theta", theta)
-        if theta.ndim == 1:
-            shape = (network.n_parameters,)
-        theta = check_array("theta", theta, shape=shape).reshape(-1)
-        layers = network.field.affine_layers()
-        model = (
-            FieldModel(network, readout) if layers is None else _network(network, layers, readout)
-        )
-    elif callable(network):
+    def states(self, theta: np.ndarray, points: np.ndarray) -> Curve:
+        """The states as a curve of maps, where at least two have one shape."""
+        found = self.chain(theta, points)
+        if len(found.states) < 2:
+            raise InputError("network: no two of its states have one shape, so they are no curve")
+        return Curve(found.states)
+
+    def read(self, theta: np.ndarray, state: np.ndarray) -> np.ndarray:
+        """What the head makes of a state (n, d): (n, C)."""
+        if self.head is None:
+            raise InputError(
+                "readout: a Network has none of its own; give gn.Readout(weight, bias) from its "
+                "states to the likelihood's parameters"
+            )
+        return self.head(theta, state)
+
+    def flatten(self, theta: Any, readout: Readout | None = None) -> np.ndarray:
+        """θ as the network takes it, and a readout's parameters behind it, as one vector (p,).
+
+        Parameters
+        ----------
+        theta : array_like
+            In the network's shape, or flat.
+        readout : Readout, optional
+        """
+        shape = self.parameters_shape
+        found = check_array("theta", theta)
+        if found.ndim == 1:  # with a readout that was added before, whole
+            shape = (self.n_parameters,)
+        found = check_array("theta", found, shape=shape).reshape(-1)
         if readout is not None:
-            raise InputError("readout: a function (theta, x) gives the likelihood's parameters "
-                             "itself; apply the readout in it")  # fmt: skip
-        theta = check_array("theta", theta, ndim=1)
-        model = _FunctionModel(network, len(theta))
-    else:
-        raise InputError(
-            f"network: expected a gn.FeedForward, a gn.Network or a function (theta, x), got "
-            f"{type(network).__name__}; gn.FeedForward.from_sklearn and from_torch read others"
-        )
-    if readout is not None:
-        theta = np.concatenate([theta, readout.weight.reshape(-1), readout.bias])
-    return model, theta
+            found = np.concatenate([found, readout.weight.reshape(-1), readout.bias])
+        return found
 
-
-class ProgramModel(Model):
-    """A program of affine maps."""
-
-    def __init__(
-        self, program: AffineProgram, layers: list[LayerPart], dim: int, n_outputs: int
-    ) -> None:
-        self.program, self.layers = program, tuple(layers)
-        self.dim, self.n_outputs = dim, n_outputs
-
-    def linearise(self, theta: np.ndarray, points: np.ndarray) -> LinearisedModel:
-        """Run the program."""
-        return self.program.run(theta, points)
-
-    @cached_property
-    def _widths(self) -> list[int]:
-        return [step.map.outputs for step in self.program.steps if isinstance(step, Affine)]
+    def unflatten(self, theta: np.ndarray) -> tuple[np.ndarray, Readout | None]:
+        """Inverse of :meth:`flatten`: θ as the network takes it, and the readout."""
+        readout = None
+        if self.readout_map is not None:
+            weight, bias = self.readout_map.read(theta)
+            assert bias is not None
+            readout = Readout(weight.copy(), bias.copy())
+            theta = theta[: self.readout_map.start]
+        return theta.reshape(self.parameters_shape).copy(), readout
 
     @property
-    def floats_per_point(self) -> int:
-        """Values and slopes of all steps."""
-        return int(self.dim or 0) + 2 * sum(self._widths)
+    def own_theta(self) -> np.ndarray:
+        """The parameters that came with the network, or were given; an error without."""
+        if self.theta is None:
+            raise InputError(
+                "theta: expected real numbers, got None, and the network has no parameters of its "
+                "own; give them"
+            )
+        return self.theta
 
-    @property
-    def signals_per_point(self) -> int:
-        """Units of all steps."""
-        return sum(self._widths)
-
-    @property
-    def most_signals(self) -> int:
-        """Units of the widest step."""
-        return max(self._widths)
-
-
-def _with_readout(
-    steps: list[Affine | Combine], layers: list[LayerPart], width: int, readout: Readout | None
-) -> int:
-    """Append the readout; return the number of outputs."""
-    if readout is None:
-        return width
-    start = layers[-1].stop
-    place = _readout_map(readout, width, len(layers), start)
-    steps.append(Affine(place, len(steps), activation_named("identity")))
-    layers.append(LayerPart("readout", start, place.stop))
-    return place.outputs
+    def at(self, theta: Any) -> Self:
+        """The model with parameters θ (p,) of its own, which stay as they are."""
+        found = copy(self)
+        found.theta = np.array(check_array("theta", theta, shape=(self.n_parameters,)))
+        found.theta.setflags(write=False)
+        return found
 
 
-def _readout_map(readout: Readout, width: int, layer: int, start: int) -> AffineMap:
+def readout_map(readout: Readout, width: int, layer: int, start: int) -> AffineMap:
+    """Where a readout of states of some width lies in θ."""
     outputs, inputs = readout.weight.shape
     if inputs != width:
         raise InputError(f"readout: takes states of {inputs} units, the network's have {width}")
     return AffineMap("the readout", layer, outputs, inputs, start)
-
-
-def _feed_forward(network: FeedForward, readout: Readout | None) -> Model:
-    steps = list(network.program.steps)
-    layers = [LayerPart(f"layer {m.layer}", m.start, m.stop) for m in network.maps]
-    outputs = _with_readout(steps, layers, network.n_outputs, readout)
-    return ProgramModel(AffineProgram(tuple(steps)), layers, network.dim, outputs)
-
-
-def _network(network: Network, affine: tuple[AffineLayer, ...], readout: Readout | None) -> Model:
-    """The program of a network: every stage of every layer applies the field's affine layers."""
-    steps: list[Affine | Combine] = []
-    layers: list[LayerPart] = []
-    h, integrator, size = 1 / network.depth, network.integrator, network.field.n_parameters
-    state = 0
-    for layer in range(network.depth):
-        start = layer * size
-        layers.append(LayerPart(f"layer {layer}", start, start + size))
-        places: list[AffineMap | FixedMap] = []
-        for index, part in enumerate(affine):
-            if part.fixed is not None:
-                places.append(part.fixed)
-                continue
-            name = f"layer {layer}, affine map {index} ({part.inputs} → {part.outputs})"
-            place = AffineMap(name, layer, part.outputs, part.inputs, start, part.bias)
-            places.append(place)
-            start = place.stop
-        rates: list[int] = []
-        for row in integrator.a:
-            source = _add(steps, state, row, rates, h)
-            for part, applied in zip(affine, places):
-                steps.append(Affine(applied, source, part.activation))
-                source = len(steps)
-            rates.append(source)
-        state = _add(steps, state, integrator.b, rates, h)
-    outputs = _with_readout(steps, layers, network.dim, readout)
-    return ProgramModel(AffineProgram(tuple(steps)), layers, network.dim, outputs)
-
-
-def _add(
-    steps: list[Affine | Combine],
-    state: int,
-    weights: tuple[float, ...],
-    rates: list[int],
-    h: float,
-) -> int:
-    """Append x + h Σ w k, and return which value it is."""
-    terms = [(rate, h * w) for rate, w in zip(rates, weights) if w]
-    if not terms:
-        return state
-    steps.append(Combine((state, *(r for r, _ in terms)), (1.0, *(w for _, w in terms))))
-    return len(steps)
-
-
-class FieldModel(Model):
-    """A network whose field is known by its derivatives only."""
-
-    def __init__(self, network: Network, readout: Readout | None) -> None:
-        self.network, self.readout = network, readout
-        size = network.field.n_parameters
-        layers = [LayerPart(f"layer {k}", k * size, (k + 1) * size) for k in range(network.depth)]
-        self.dim = self.n_outputs = network.dim
-        self.place = None
-        if readout is not None:
-            self.place = _readout_map(readout, network.dim, len(layers), layers[-1].stop)
-            layers.append(LayerPart("readout", self.place.start, self.place.stop))
-            self.n_outputs = self.place.outputs
-        self.layers = tuple(layers)
-
-    @property
-    def floats_per_point(self) -> int:
-        """Derivatives of all layers in their states, and the states."""
-        return self.network.depth * self.network.dim * (self.network.dim + 1)
-
-    def linearise(self, theta: np.ndarray, points: np.ndarray) -> LinearisedModel:
-        """Run the network."""
-        return _LinearisedField(self, theta, points)
-
-
-class _LinearisedField(LinearisedModel):
-    """A network of any field at one θ: its layers' own products, and Jacobians."""
-
-    def __init__(self, model: FieldModel, theta: np.ndarray, points: np.ndarray) -> None:
-        self.model, self.theta = model, theta
-        network = model.network
-        self.cut = network.n_parameters
-        self.inner = network.linearise(theta[: self.cut].reshape(network.parameters_shape), points)
-        self.last = self.inner.states[-1]
-        for layer, state in enumerate(self.inner.states[1:]):
-            if not np.isfinite(state).all():
-                raise InputError(
-                    f"theta: the states after layer {layer} are not finite; its parameters or its "
-                    "inputs are too large"
-                )
-        self.matrix = np.eye(network.dim)
-        self.output = self.last
-        self.values = list(self.inner.states)
-        """States at all depths, and behind a readout its output."""
-        if model.place is not None:
-            self.matrix, offset = model.place.read(theta)
-            self.output = self.last @ self.matrix.T + offset
-            self.values.append(self.output)
-        self.slopes = [None] * len(self.values)
-
-    @cached_property
-    def matrices(self) -> list[np.ndarray | None]:
-        """Derivative of every value in the one before, (n, d, d); of the readout (C, d)."""
-        found = [None, *(step.transition() for step in self.inner.layers)]
-        return found if self.model.place is None else [*found, self.matrix]
-
-    def pull_back_values(self, covectors: np.ndarray) -> list[np.ndarray]:
-        """Covectors on the output (n, q, C), pulled back to every value."""
-        found = [covectors]
-        for matrix in self.matrices[:0:-1]:
-            found.append(found[-1] @ matrix)
-        return found[::-1]
-
-    def jvp(self, directions: np.ndarray) -> np.ndarray:
-        shape = self.model.network.parameters_shape
-        moved = np.stack(
-            [self.inner.jvp(v[: self.cut].reshape(shape))[-1] for v in directions], axis=1
-        )
-        if self.model.place is None:
-            return moved
-        d_matrix, d_offset = self.model.place.split(directions)
-        return moved @ self.matrix.T + np.einsum("id,kcd->ikc", self.last, d_matrix) + d_offset
-
-    def vjp(self, covectors: np.ndarray) -> np.ndarray:
-        found = np.zeros((covectors.shape[1], len(self.theta)))
-        back = covectors
-        if self.model.place is not None:
-            back = covectors @ self.matrix
-            to_matrix, to_offset = self.model.place.split(found)
-            to_matrix += np.einsum("ikc,id->kcd", covectors, self.last)
-            to_offset += covectors.sum(axis=0)
-        for index in range(len(found)):
-            pulled = self.inner.vjp(np.ascontiguousarray(back[:, index]))
-            found[index, : self.cut] = pulled.reshape(-1)
-        return found
-
-    def factors(self, covectors: np.ndarray) -> list[Factors]:
-        """Explicit rows layer by layer, as every layer acts on each datum apart."""
-        found: list[Factors] = []
-        back = covectors
-        if self.model.place is not None:
-            found.append(AffineFactors(self.model.place, [self.last], [covectors]))
-            back = covectors @ self.matrix
-        n, d = self.last.shape
-        for index, step in reversed(list(enumerate(self.inner.layers))):
-            part = self.model.layers[index]
-            rows = back @ step.jacobian().reshape(n, d, -1)
-            found.append(ExplicitFactors(index, part.start, rows))
-            back = back @ self.matrices[index + 1]
-        return found[::-1] if self.model.place is None else [*found[:0:-1], found[0]]
-
-
-class _FunctionModel(Model):
-    """A function of (θ, x) in ``autograd.numpy``."""
-
-    def __init__(self, function: Callable[[Any, Any], Any], size: int) -> None:
-        self.function = function
-        self.layers = (LayerPart("theta", 0, size),)
-        self.dim = self.n_outputs = None
-
-    def linearise(self, theta: np.ndarray, points: np.ndarray) -> LinearisedModel:
-        return _LinearisedFunction(self.function, theta, points)
-
-
-class _LinearisedFunction(LinearisedModel):
-    """A function at one θ, by autograd: reverse mode, and reverse mode of it for products Jv."""
-
-    def __init__(
-        self, function: Callable[[Any, Any], Any], theta: np.ndarray, points: np.ndarray
-    ) -> None:
-        self.function, self.theta, self.points = function, theta, points
-        try:
-            self._pull, output = autograd.make_vjp(function, 0)(theta, points)
-            output = np.asarray(output, dtype=np.float64)
-        except (TypeError, ValueError) as error:
-            raise InputError(
-                f"network: autograd cannot run the function of (theta, x) ({error}); write it in "
-                "autograd.numpy, from θ (p,) and points (n, d) to numbers (n, C)"
-            ) from error
-        if output.ndim != 2 or len(output) != len(points):
-            raise InputError(
-                f"network: for {len(points)} points the function must return shape "
-                f"({len(points)}, C), got {output.shape}"
-            )
-        if not np.isfinite(output).all():
-            raise InputError("network: the function's output is not finite")
-        alone = np.asarray(function(theta, points[:1]), dtype=np.float64)
-        if np.abs(alone - output[:1]).max() > 1e-8 * np.abs(output).max():
-            raise InputError(
-                "network: the function's output for a point depends on the other points (a mean "
-                "over the batch?); Fisher information is a sum over data, so it must not"
-            )
-        self.output = output
-
-    def jvp(self, directions: np.ndarray) -> np.ndarray:
-        def pulled(covector):  # linear in the covector: its pullback is the product Jv
-            return autograd.make_vjp(self.function, 0)(self.theta, self.points)[0](covector)
-
-        push, _ = autograd.make_vjp(pulled)(np.zeros_like(self.output))
-        return np.stack([push(v) for v in directions], axis=1)
-
-    def vjp(self, covectors: np.ndarray) -> np.ndarray:
-        return np.stack([self._pull(covectors[:, k]) for k in range(covectors.shape[1])])
-
-    def factors(self, covectors: np.ndarray) -> list[Factors]:
-        """Explicit rows: one pass a datum and covector."""
-        rows = np.empty((*covectors.shape[:2], len(self.theta)))
-        for index in range(len(self.points)):
-            point = self.points[index : index + 1]
-            pull, _ = autograd.make_vjp(self.function, 0)(self.theta, point)
-            for a in range(covectors.shape[1]):
-                rows[index, a] = pull(covectors[index : index + 1, a])
-        return [ExplicitFactors(0, 0, rows)]

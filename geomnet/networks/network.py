@@ -6,7 +6,7 @@ is a residual network; its states, layer by layer, are a curve of maps.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,16 +16,25 @@ from ..errors import InputError
 from ..geometry.curve import Curve
 from ..geometry.sample import Sample
 from ..utils.validation import check_array, check_integer, check_positive
+from .architecture import Architecture
+from .field_model import FieldModel
 from .fields.field import Field, check_field
-from .integrators import Euler, Integrator, LinearisedStep
+from .integrators import Euler, Integrator
+from .layers.affine import AffineLayer
+from .layers.factors import AffineMap, FixedMap
+from .linearised_network import LinearisedNetwork
+from .model import Layer, LayerKind, Model, StateChain
+from .nodes import Stream
+from .program import Affine, AffineProgram, Combine
+from .program_model import ProgramModel
 
-__all__ = ["LinearisedNetwork", "Network"]
+__all__ = ["Network"]
 
 EULER = Euler()
 
 
 @dataclass(frozen=True)
-class Network:
+class Network(Architecture):
     r"""A discretised ordinary differential equation as an architecture.
 
     Parameters
@@ -69,11 +78,6 @@ class Network:
     def parameters_shape(self) -> tuple[int, int]:
         """Shape (L, p) of θ."""
         return self.depth, self.field.n_parameters
-
-    @property
-    def n_parameters(self) -> int:
-        """Number of parameters, L·p."""
-        return self.depth * self.field.n_parameters
 
     def init(self, seed: int | np.random.Generator = 0) -> np.ndarray:
         """Draw initial parameters, (L, p)."""
@@ -149,7 +153,72 @@ class Network:
 
     def linearise(self, theta: Any, points: Any) -> LinearisedNetwork:
         """States, with their derivative in θ: for many products at one θ."""
-        return LinearisedNetwork(self, *self._check(theta, points))
+        return LinearisedNetwork(self.field, self.integrator, *self._check(theta, points))
+
+    # -- as a model ---------------------------------------------------------------------------
+
+    def as_model(self) -> Model:
+        """The last state as a map of one flat θ: a program where the field has affine layers."""
+        affine = self.field.affine_layers()
+        if affine is None:
+            return FieldModel(self.field, self.depth, self.integrator, self._chain)
+        steps, layers = self._steps(affine)
+        return ProgramModel(
+            AffineProgram(tuple(steps)),
+            tuple(layers),
+            self.dim,
+            self.dim,
+            self.parameters_shape,
+            None,
+            self._chain,
+        )
+
+    def _chain(self, theta: np.ndarray, points: np.ndarray) -> StateChain:
+        """All states, the input first."""
+        states = self.states(theta.reshape(self.parameters_shape), points)
+        return StateChain(range(len(states)), states)
+
+    def _steps(self, affine: tuple[AffineLayer, ...]) -> tuple[list[Affine | Combine], list[Layer]]:
+        """Steps of the program: every stage of every layer applies the field's affine layers."""
+        steps: list[Affine | Combine] = []
+        layers: list[Layer] = []
+        h, size, state = 1 / self.depth, self.field.n_parameters, 0
+        for layer in range(self.depth):
+            start = layer * size
+            layers.append(Layer(f"layer {layer}", start, start + size, LayerKind.FIELD))
+            places = _places(affine, layer, start)
+            rates: list[int] = []
+            for row in self.integrator.a:
+                source = _add(steps, state, row, rates, h)
+                for part, applied in zip(affine, places):
+                    steps.append(Affine(applied, source, part.activation))
+                    source = len(steps)
+                rates.append(source)
+            state = _add(steps, state, self.integrator.b, rates, h)
+        return steps, layers
+
+    # -- wider --------------------------------------------------------------------------------
+
+    def widening(self) -> str:
+        """Why the network cannot get one more unit in a layer; empty where it can."""
+        if self.field.widened() is None:
+            return f"belongs to {type(self.field).__name__}, which cannot be made wider"
+        return ""
+
+    def split_unit(
+        self, theta: np.ndarray, stream: Stream, unit: int, share: float
+    ) -> tuple[Network, np.ndarray]:
+        """A unit of one layer split; the others get one that nothing leads to or from."""
+        field = self.field.widened()
+        if field is None:
+            return super().split_unit(theta, stream, unit, share)  # type: ignore[return-value]
+        block = stream.into[0].layer
+        new = np.zeros((self.depth, field.n_parameters))
+        for layer, (row, into) in enumerate(zip(theta.reshape(self.parameters_shape), new)):
+            into[:] = self.field.widen(row, (unit, share) if layer == block else None)
+        return replace(self, field=field), new.reshape(-1)
+
+    # -- Lipschitz bounds ---------------------------------------------------------------------
 
     def step_lipschitz(self, theta: Any) -> np.ndarray | None:
         r"""Bound of each layer's Lip(x ↦ x' − x), (L,); None where the field knows none.
@@ -204,42 +273,30 @@ class Network:
         return True if bounds is not None and bool((bounds < 1).all()) else None
 
 
-class LinearisedNetwork:
-    """The states of a network at one θ, and their derivative in θ, by hand-derived layers.
+def _places(affine: tuple[AffineLayer, ...], layer: int, start: int) -> list[AffineMap | FixedMap]:
+    """Where the affine layers of one layer of the network lie in θ."""
+    places: list[AffineMap | FixedMap] = []
+    for index, part in enumerate(affine):
+        if part.fixed is not None:
+            places.append(part.fixed)
+            continue
+        name = f"layer {layer}, affine map {index} ({part.inputs} → {part.outputs})"
+        place = AffineMap(name, layer, part.outputs, part.inputs, start, part.bias)
+        places.append(place)
+        start = place.stop
+    return places
 
-    Every layer's hidden activations are kept, so that products with the derivative compute
-    nothing twice.
-    """
 
-    def __init__(self, network: Network, theta: np.ndarray, points: np.ndarray) -> None:
-        self.network, self.theta = network, theta
-        self.layers: list[LinearisedStep] = []
-        self.states = np.empty((network.depth + 1, *points.shape))
-        """States after every layer, the input first, (L+1, n, d)."""
-        self.states[0] = points
-        stages = network.depth * len(network.integrator.a)
-        workspace = network.field.workspace(len(points), stages)
-        for index, layer in enumerate(theta):
-            step = network.integrator.linearise(
-                network.field, self.states[index], layer, 1 / network.depth, workspace
-            )
-            self.layers.append(step)
-            self.states[index + 1] = step.end
-
-    def jvp(self, dtheta: np.ndarray) -> np.ndarray:
-        """Change of every state along dθ (L, p): (L+1, n, d), zero at the input."""
-        changes = np.zeros_like(self.states)
-        for index, (step, dlayer) in enumerate(zip(self.layers, dtheta)):
-            changes[index + 1] = step.jvp(changes[index] if index else None, dlayer)
-        return changes
-
-    def vjp(self, cotangents: np.ndarray) -> np.ndarray:
-        """Pull covectors on the last state (n, d), or on every state (L+1, n, d), back to θ."""
-        every = cotangents.ndim == 3
-        back = cotangents[-1] if every else cotangents
-        to_theta = np.empty_like(self.theta)
-        for index in range(len(self.layers) - 1, -1, -1):
-            back, to_theta[index] = self.layers[index].vjp(back)
-            if every and index:
-                back += cotangents[index]
-        return to_theta
+def _add(
+    steps: list[Affine | Combine],
+    state: int,
+    weights: tuple[float, ...],
+    rates: list[int],
+    h: float,
+) -> int:
+    """Append x + h Σ w k, and return which value it is."""
+    terms = [(rate, h * w) for rate, w in zip(rates, weights) if w]
+    if not terms:
+        return state
+    steps.append(Combine((state, *(r for r, _ in terms)), (1.0, *(w for _, w in terms))))
+    return len(steps)

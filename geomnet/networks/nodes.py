@@ -6,20 +6,24 @@ map, or by a skip. Where an affine map is only added to a state (the second map 
 or the only one), its result is no node of its own: the state after the addition is. Of a field that
 is known by its derivatives only, the coordinates of the states are the nodes, and the edges of a
 layer are weighed by its derivative at each datum.
+
+This is all that the emergent geometry and the gauges know of a network: which nodes and edges there
+are (:class:`Nodes`), what moves together (:class:`Stream`), and what they do on data
+(:class:`NodeRecord`).
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 import numpy as np
 
-from ..errors import InputError
-from .layers.factors import AffineMap
-from .model import FieldModel, Model, ProgramModel
-from .program import Affine, AffineProgram, Combine, FixedMap
+from .layers.factors import AffineMap, FixedMap
 
-__all__ = ["EdgeSet", "NodeLayer", "Skeleton", "merged_values", "skeleton_of"]
+__all__ = ["EdgeSet", "End", "NodeLayer", "NodeRecord", "Nodes", "Stream", "ValueRecord"]
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,7 @@ class NodeLayer:
     Attributes
     ----------
     value : int
-        Which value of the program they are.
+        Which value of the network they are, in the order in which it computes them.
     size : int
     start : int
         Number of the first of them among all nodes.
@@ -56,7 +60,7 @@ class EdgeSet:
     source, target : int
         Layers.
     step : int
-        The value of the program that the affine map or the skip computes.
+        The value of the network that the affine map or the skip computes.
     coefficient : float or None
         Of a skip, from each unit to its like; None for an affine map.
     map : AffineMap, FixedMap or None
@@ -71,21 +75,71 @@ class EdgeSet:
     map: AffineMap | FixedMap | None = field(default=None, compare=False)
 
 
+class End(StrEnum):
+    """Which end of the network a stream is tied to."""
+
+    NONE = ""
+    INPUT = "input"
+    OUTPUT = "output"
+
+
 @dataclass(frozen=True)
-class Skeleton:
+class Stream:
+    """Values of a network that a gauge move can only transform alike.
+
+    Skips and stages tie them (a sum is transformed as its terms are), and so do maps that are used
+    more than once.
+
+    Attributes
+    ----------
+    layers : tuple of int
+        Their layers of nodes.
+    size : int
+        Number of units.
+    into, out : tuple of AffineMap
+        Maps whose outputs they are, and maps that read them.
+    activations : frozenset of str
+        Of the maps that lead into them.
+    summed : bool
+        Whether a skip or a stage of an integrator enters or leaves.
+    fixed : bool
+        Whether a map that is no part of θ does.
+    end : End
+        The end that is among them.
+    """
+
+    layers: tuple[int, ...]
+    size: int
+    into: tuple[AffineMap, ...]
+    out: tuple[AffineMap, ...]
+    activations: frozenset[str]
+    summed: bool
+    fixed: bool
+    end: End
+
+
+@dataclass(frozen=True)
+class Nodes:
     """Nodes and edges of a network, whatever its parameters.
 
     Attributes
     ----------
-    program : AffineProgram or None
-        None where layers are known by their derivatives only.
     layers : tuple of NodeLayer
     edges : tuple of EdgeSet
+    activations : tuple of str
+        Of all affine maps, in the order in which they are used.
+    streams : tuple of Stream
+        What moves together, in the order of their first layers.
+    free_maps : tuple of AffineMap
+        Maps into the outputs that are linear and used once: a common shift of the outputs can be
+        taken out of them.
     """
 
-    program: AffineProgram | None
     layers: tuple[NodeLayer, ...]
     edges: tuple[EdgeSet, ...]
+    activations: tuple[str, ...]
+    streams: tuple[Stream, ...] = field(compare=False)
+    free_maps: tuple[AffineMap, ...] = field(compare=False)
 
     @property
     def n_nodes(self) -> int:
@@ -102,75 +156,68 @@ class Skeleton:
         """Place of every node in its layer, (N,)."""
         return np.concatenate([np.arange(part.size) for part in self.layers])
 
-    @property
-    def activations(self) -> list[str]:
-        """Names of the activations of all affine maps."""
-        steps = self.program.steps if self.program else ()
-        return [repr(step.activation) for step in steps if isinstance(step, Affine)]
+
+class NodeRecord(ABC):
+    """Nodes and edges of a network on n data, with q covectors a datum pulled back to them."""
+
+    @abstractmethod
+    def output(self, layer: NodeLayer) -> np.ndarray:
+        """Outputs h of the nodes of a layer, (n, size)."""
+
+    @abstractmethod
+    def covector(self, layer: NodeLayer) -> np.ndarray:
+        """Covectors times the total derivative ∂z/∂h in these outputs, (n, q, size)."""
+
+    @abstractmethod
+    def signal(self, edges: EdgeSet) -> np.ndarray:
+        """Covectors where edges arrive, (n, q, out).
+
+        Of an affine map at the pre-activations it computes; of a skip at the sum.
+        """
+
+    @abstractmethod
+    def weight(self, edges: EdgeSet) -> np.ndarray:
+        """Weights of the edges of a map: (out, in), or (n, out, in) where the data change them."""
 
 
-def skeleton_of(model: Model) -> Skeleton:
-    """Nodes and edges of a model, which must be a network."""
-    if isinstance(model, FieldModel):
-        return _skeleton_of_states(model)
-    if not isinstance(model, ProgramModel):
-        raise InputError(
-            "network: the nodes of a function are not known; they need the layers of a "
-            "gn.FeedForward or a gn.Network"
-        )
-    program = model.program
-    merged = merged_values(program)
-    sizes = [model.dim or 0]
-    for step in program.steps:
-        sizes.append(sizes[step.sources[0]] if isinstance(step, Combine) else step.map.outputs)
-    names = {0: "input", len(program.steps): "output"}
-    layers: list[NodeLayer] = []
-    place: dict[int, int] = {}  # layer of each value that has one
-    start = 0
-    for value, size in enumerate(sizes):
-        if value in merged:
-            continue
-        name = names.get(value, f"layer {len(layers)}")
-        place[value] = len(layers)
-        layers.append(NodeLayer(value, size, start, name))
-        start += size
-    edges: list[EdgeSet] = []
-    for value, step in enumerate(program.steps, start=1):
-        if isinstance(step, Affine):
-            target = place[merged.get(value, value)]
-            edges.append(EdgeSet(place[step.source], target, value, None, step.map))
-            continue
-        for source, coefficient in zip(step.sources, step.coefficients):
-            if source not in merged:
-                edges.append(EdgeSet(place[source], place[value], value, coefficient))
-    return Skeleton(program, tuple(layers), tuple(edges))
+@dataclass(frozen=True, eq=False)
+class ValueRecord(NodeRecord):
+    """The record of a network that keeps all its values.
 
+    Attributes
+    ----------
+    values : list of ndarray, shape (n, units)
+    slopes : list of ndarray or None
+        Derivatives of the activations, where a value has one that is not linear.
+    matrices : list of ndarray or None
+        What an affine step multiplied with, or the derivatives of a layer.
+    backs : list of ndarray, shape (n, q, units)
+        The covectors at every value.
+    """
 
-def _skeleton_of_states(model: FieldModel) -> Skeleton:
-    """States after every layer, and the output of a readout."""
-    depth, dim = model.network.depth, model.network.dim
-    names = ["input", *(f"layer {k}" for k in range(1, depth)), "output"]
-    layers = [NodeLayer(k, dim, k * dim, name) for k, name in enumerate(names)]
-    edges = [EdgeSet(k, k + 1, k + 1, None) for k in range(depth)]
-    if model.place is not None:
-        layers[-1] = NodeLayer(depth, dim, depth * dim, f"layer {depth}")
-        end = (depth + 1) * dim
-        layers.append(NodeLayer(depth + 1, model.place.outputs, end, "output"))
-        edges.append(EdgeSet(depth, depth + 1, depth + 1, None, model.place))
-    return Skeleton(None, tuple(layers), tuple(edges))
+    values: Sequence[np.ndarray]
+    slopes: Sequence[np.ndarray | None]
+    matrices: Sequence[np.ndarray | None]
+    backs: Sequence[np.ndarray | None]
 
+    def output(self, layer: NodeLayer) -> np.ndarray:
+        """The value that the layer is."""
+        return self.values[layer.value]
 
-def merged_values(program: AffineProgram) -> dict[int, int]:
-    """Values of affine steps that one sum and nothing else uses: from the value to the sum."""
-    users: dict[int, list[int]] = {}
-    for value, step in enumerate(program.steps, start=1):
-        sources = step.sources if isinstance(step, Combine) else (step.source,)
-        for source in sources:
-            users.setdefault(source, []).append(value)
-    found = {}
-    for value, step in enumerate(program.steps, start=1):
-        used = users.get(value, [])
-        alone = isinstance(step, Affine) and len(used) == 1
-        if alone and isinstance(program.steps[used[0] - 1], Combine):
-            found[value] = used[0]
-    return found
+    def covector(self, layer: NodeLayer) -> np.ndarray:
+        """The covector at that value."""
+        back = self.backs[layer.value]
+        assert back is not None
+        return back
+
+    def signal(self, edges: EdgeSet) -> np.ndarray:
+        """The covector at the value, through the slope of its activation."""
+        slope, back = self.slopes[edges.step], self.backs[edges.step]
+        assert back is not None
+        return back if slope is None else back * slope[:, None, :]
+
+    def weight(self, edges: EdgeSet) -> np.ndarray:
+        """The matrix of the step."""
+        matrix = self.matrices[edges.step]
+        assert matrix is not None
+        return matrix

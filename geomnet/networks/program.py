@@ -24,47 +24,11 @@ import numpy as np
 
 from ..errors import InputError
 from .layers.activations import Activation
-from .layers.factors import AffineFactors, AffineMap, Factors
-from .linearised import LinearisedModel
+from .layers.factors import AffineFactors, AffineMap, Factors, FixedMap
+from .model import LinearisedModel
+from .nodes import ValueRecord
 
-__all__ = ["Affine", "AffineLayer", "AffineProgram", "Combine", "FixedMap", "LinearisedProgram"]
-
-
-@dataclass(frozen=True, eq=False)
-class AffineLayer:
-    """One layer σ(Wx + b) of a field: of parameters, or fixed.
-
-    Parameters
-    ----------
-    inputs, outputs : int
-    activation : Activation
-    bias : bool
-    fixed : FixedMap, optional
-        Instead of parameters.
-    """
-
-    inputs: int
-    outputs: int
-    activation: Activation
-    bias: bool = True
-    fixed: FixedMap | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class FixedMap:
-    """An affine map that is no part of θ."""
-
-    matrix: np.ndarray
-    offset: np.ndarray
-
-    @property
-    def outputs(self) -> int:
-        """Number of outputs."""
-        return len(self.matrix)
-
-    def read(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-        """W (out, in) and b (out,)."""
-        return self.matrix, self.offset
+__all__ = ["Affine", "AffineProgram", "Combine", "LinearisedProgram"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -223,7 +187,7 @@ class LinearisedProgram(LinearisedModel):
         self.slopes.append(slope)
         self.matrices.append(matrix)
 
-    def jvp(self, directions: np.ndarray) -> np.ndarray:
+    def push(self, directions: np.ndarray) -> np.ndarray:
         """Change of the output along directions (k, p): (n, k, C)."""
         count, n = len(directions), len(self.values[0])
         changes: list[np.ndarray | None] = [None]
@@ -231,13 +195,13 @@ class LinearisedProgram(LinearisedModel):
             if isinstance(step, Combine):
                 changes.append(_combine(changes, step))
             else:
-                changes.append(self._push(index, step, changes[step.source], directions))
+                changes.append(self._moved(index, step, changes[step.source], directions))
             for value in self.program.last_read[index - 1]:
                 changes[value] = None  # what is no longer needed makes room in the cache
         last = changes[-1]
         return np.zeros((n, count, self.output.shape[1])) if last is None else last
 
-    def _push(
+    def _moved(
         self, index: int, step: Affine, moved: np.ndarray | None, directions: np.ndarray
     ) -> np.ndarray | None:
         """Change of one value, its source having changed by `moved`."""
@@ -258,7 +222,7 @@ class LinearisedProgram(LinearisedModel):
             change *= slope[:, None, :]
         return change
 
-    def vjp(self, covectors: np.ndarray) -> np.ndarray:
+    def pull(self, covectors: np.ndarray) -> np.ndarray:
         """Pull covectors on the output (n, k, C) back to θ: (k, p)."""
         n, count, _ = covectors.shape
         found = np.zeros((count, len(self.theta)))
@@ -288,12 +252,12 @@ class LinearisedProgram(LinearisedModel):
                 yield AffineFactors(place, *parts.pop(place.start))
                 del inputs, signals
 
-    def pull_back_values(self, covectors: np.ndarray) -> list[np.ndarray | None]:
-        """Covectors on the output (n, q, C), pulled back to every value: ∂(output)/∂v."""
-        values: list[np.ndarray | None] = []
-        for _ in self._backward(covectors, values):
+    def record(self, covectors: np.ndarray) -> ValueRecord:
+        """Covectors on the output (n, q, C), pulled back to every value."""
+        backs: list[np.ndarray | None] = []
+        for _ in self._backward(covectors, backs):
             pass
-        return values
+        return ValueRecord(self.values, self.slopes, self.matrices, backs)
 
     def _backward(
         self, covectors: np.ndarray, keep: list[np.ndarray | None] | None = None

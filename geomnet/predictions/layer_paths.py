@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import InputError
 from ..geometry.sample import Sample
 from ..likelihoods import Likelihood
-from ..networks import FeedForward, Network
+from ..networks import model
 from .predictions import Predictions
 
 __all__ = ["layer_predictions"]
@@ -60,36 +60,12 @@ def layer_predictions(
     (('input', 'layer 1', 'layer 2'), [1.0, 2.0, 4.0], 3.0)
     """
     sample = sample if isinstance(sample, Sample) else Sample(sample)
-    if isinstance(network, FeedForward):
-        if readout is not None:
+    found = model(network, theta)
+    if readout is not None:
+        if found.head is not None:
             raise InputError("readout: a FeedForward is read out by its last layer; leave it out")
-        numbers, z = _of_feed_forward(network, theta, sample)
-    elif isinstance(network, Network):
-        if readout is None:
-            raise InputError(
-                "readout: a Network has none of its own; give gn.Readout(weight, bias) from its "
-                "states to the likelihood's parameters"
-            )
-        z = np.stack([readout(state) for state in network.states(theta, sample)])
-        numbers = range(len(z))
-    else:
-        raise InputError(f"network: expected gn.Network or gn.FeedForward, got {network!r}")
-    names = [f"layer {number}" if number else "input" for number in numbers]
+        found = model(network, theta, readout)
+    chain = found.chain(found.own_theta, sample.points)
+    z = np.stack([found.read(found.own_theta, state) for state in chain.states])
+    names = [f"layer {number}" if number else "input" for number in chain.numbers]
     return Predictions(likelihood, z, sample.weights, sample.labels, tuple(names))
-
-
-def _of_feed_forward(network: FeedForward, theta: Any, sample: Sample) -> tuple[range, np.ndarray]:
-    """Numbers of the states that the last layer can read, and what it makes of them."""
-    last = network.depth - 1
-    if any(layer == last for layer, _, _ in network.skips):
-        raise InputError(
-            "network: its last layer has a skip, so it does not read out the last state alone"
-        )
-    carried = any(source == 0 for _, source, _ in network.skips)
-    first = last
-    while first > (0 if carried else 1) and network.widths[first - 1] == network.widths[last]:
-        first -= 1
-    states = network.states(theta, sample)
-    head = FeedForward(network.widths[-2:], network.activations[-1:], network.biases[-1:])
-    tail = np.asarray(theta, dtype=float)[network.n_parameters - head.n_parameters :]
-    return range(first, last + 1), np.stack([head(tail, s) for s in states[first : last + 1]])

@@ -21,7 +21,7 @@ from .moved import Moved
 from .moves import flip, permute, rescale, shift
 from .quantities import PerNode, Spectrum
 from .split import split
-from .streams import moves
+from .subject import moves
 
 __all__ = [
     "GaugeCheck",

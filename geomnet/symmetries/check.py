@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
+from ..networks.nodes import Stream
 from ..networks.readout import Readout
 from ..utils.validation import check_array, check_choice, check_integer, check_positive
 from .moved import Moved
 from .moves import flip, permute, rescale, shift
 from .quantities import Value, difference, read
 from .split import split
-from .streams import KINDS, Stream, Subject
+from .subject import KINDS, Subject
 
 __all__ = ["GaugeCheck", "GaugeReport", "check"]
 

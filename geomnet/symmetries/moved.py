@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..networks.readout import Readout
-from .streams import Subject
+from .subject import Subject
 
 __all__ = ["Moved", "moved_by", "numbers"]
 
@@ -113,10 +113,5 @@ def numbers(name: str, layer: Any, unit: Any, sizes: tuple[int, ...]) -> np.ndar
 
 def moved_by(subject: Subject, nodes: np.ndarray) -> Moved:
     """The subject's vector as θ and readout of a network of the same shape."""
-    readout, cut = subject.readout, subject.network.n_parameters
-    theta = subject.vector[:cut].reshape(subject.theta_shape)
-    if readout is not None:
-        size = readout.weight.size
-        weight = subject.vector[cut : cut + size].reshape(readout.weight.shape)
-        readout = Readout(weight, subject.vector[cut + size :])
+    theta, readout = subject.unflatten()
     return Moved(subject.network, theta, readout, nodes, subject.sizes, subject.sizes)

@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
+from ..networks.nodes import Stream
 from ..networks.readout import Readout
 from ..utils.validation import check_array
 from .moved import Moved, moved_by
-from .streams import Stream, Subject
+from .subject import Subject
 
 __all__ = ["flip", "permute", "rescale", "shift"]
 
@@ -77,7 +78,7 @@ def permute(
         matrix[:] = matrix[:, order]
     nodes = np.arange(sum(subject.sizes))
     for number in stream.layers:
-        part = subject.skeleton.layers[number]
+        part = subject.nodes.layers[number]
         nodes[part.nodes] = part.start + order
     return moved_by(subject, nodes)
 

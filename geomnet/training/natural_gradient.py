@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import InputError
 from ..fisher.information import FisherInformation
 from ..likelihoods import Likelihood
-from ..networks import Network, Readout
+from ..networks import Readout
 from ..utils.validation import check_integer, check_positive
 
 __all__ = ["NaturalGradientFit", "natural_gradient"]
@@ -133,24 +133,9 @@ def natural_gradient(
         losses.append(losses[-1] + change)
         norms.append(float(np.linalg.norm(gradient)))
     return NaturalGradientFit(
-        *_unpack(network, fisher.theta, readout),
+        *fisher.model.unflatten(fisher.theta),
         np.array(losses),
         np.array(norms),
         np.array(lengths),
         fisher,
     )
-
-
-def _unpack(
-    network: Any, theta: np.ndarray, readout: Readout | None
-) -> tuple[np.ndarray, Readout | None]:
-    """Parameters as the network takes them, and the readout."""
-    theta = theta.copy()
-    if readout is not None:
-        outputs, inputs = readout.weight.shape
-        cut = len(theta) - outputs * (inputs + 1)
-        weight = theta[cut : cut + outputs * inputs].reshape(outputs, inputs)
-        readout, theta = Readout(weight, theta[cut + outputs * inputs :]), theta[:cut]
-    if isinstance(network, Network):
-        theta = theta.reshape(network.parameters_shape)
-    return theta, readout

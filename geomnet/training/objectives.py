@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
 
 import numpy as np
 
 from ..control.action import Action
+from ..errors import InputError
 from ..geometry.sample import Sample
 from ..likelihoods import Likelihood
-from ..networks.feedforward import FeedForward
-from ..networks.network import Network
-from ..networks.readout import Readout
+from ..networks import Model, Network, Readout
 
-__all__ = ["FeedForwardObjective", "Objective", "TrainingObjective"]
+__all__ = ["ModelObjective", "PathObjective", "TrainingObjective"]
+
+Index = slice | np.ndarray
+"""Which of the data: all of them, or a batch."""
+WHOLE = slice(None)
 
 
 class TrainingObjective(ABC):
@@ -39,9 +41,7 @@ class TrainingObjective(ABC):
         self.points, self.weights, self.targets = sample.points, sample.weights, targets
 
     @abstractmethod
-    def __call__(
-        self, parameters: np.ndarray, index: Any = slice(None)
-    ) -> tuple[float, np.ndarray]:
+    def __call__(self, parameters: np.ndarray, index: Index = WHOLE) -> tuple[float, np.ndarray]:
         """Value and gradient, the task loss estimated on the data at `index`.
 
         The mean over the batches of a partition is the objective itself: the loss of a random
@@ -56,7 +56,7 @@ class TrainingObjective(ABC):
     def predict(self, parameters: np.ndarray) -> np.ndarray:
         """Parameters z of the likelihood at every point, (n, C)."""
 
-    def task(self, z: np.ndarray, index: Any) -> tuple[float, np.ndarray]:
+    def task(self, z: np.ndarray, index: Index) -> tuple[float, np.ndarray]:
         """Task loss of outputs z on the data at `index`, and its gradient in z."""
         # n/|batch| makes a random batch an unbiased estimate of the weighted mean
         share = self.weights[index]
@@ -74,53 +74,59 @@ class TrainingObjective(ABC):
         """Energy of the path through the layers; NaN without an action."""
         return np.nan
 
+    def path_size(self, parameters: np.ndarray) -> tuple[float | None, float | None]:
+        """Energy and length of the path through the layers, one step a layer."""
+        return None, None
+
+    def limited(self, parameters: np.ndarray, bound: float) -> np.ndarray:
+        """Parameters whose layers keep a Lipschitz bound."""
+        raise InputError("max_step_lipschitz: bounds the steps of a gn.Network; leave it out")
+
     def score(self, parameters: np.ndarray) -> float | None:
         """Share of right predictions, where the likelihood has such."""
         return self.likelihood.score(self.predict(parameters), self.targets)
 
 
-class FeedForwardObjective(TrainingObjective):
-    r"""The objective of the flat θ of a feed-forward network.
+class ModelObjective(TrainingObjective):
+    r"""The objective of the flat θ of any model.
 
     .. math:: J = \sum_iw_i(-\log p(y_i|z(θ, x_i))) + ½δ|θ|^2
 
     Parameters
     ----------
-    network : FeedForward
+    model : Model
     likelihood, sample, targets, weight_decay
         As :class:`TrainingObjective` takes them.
     """
 
     def __init__(
         self,
-        network: FeedForward,
+        model: Model,
         likelihood: Likelihood,
         sample: Sample,
         targets: np.ndarray,
         weight_decay: float,
     ) -> None:
         super().__init__(likelihood, sample, targets, weight_decay)
-        self.network = network
+        self.model = model
 
-    def __call__(
-        self, parameters: np.ndarray, index: Any = slice(None)
-    ) -> tuple[float, np.ndarray]:
+    def __call__(self, parameters: np.ndarray, index: Index = WHOLE) -> tuple[float, np.ndarray]:
         """Value of J and its gradient."""
-        run = self.network.linearise(parameters, self.points[index])
+        run = self.model.linearise(parameters, self.points[index])
         loss, signal = self.task(run.output, index)
         value = loss + 0.5 * self.weight_decay * float(parameters @ parameters)
-        return value, run.vjp(signal[:, None])[0] + self.weight_decay * parameters
+        return value, run.pull(signal[:, None])[0] + self.weight_decay * parameters
 
-    def unpack(self, parameters: np.ndarray) -> tuple[np.ndarray, None]:
-        """Return θ, flat, and no readout."""
-        return parameters.copy(), None
+    def unpack(self, parameters: np.ndarray) -> tuple[np.ndarray, Readout | None]:
+        """Return θ as the network takes it, and a readout where the model has one apart."""
+        return self.model.unflatten(parameters)
 
     def predict(self, parameters: np.ndarray) -> np.ndarray:
         """Outputs at every point, (n, C)."""
-        return self.network(parameters, self.points)
+        return self.model.values(parameters, self.points)
 
 
-class Objective(TrainingObjective):
+class PathObjective(TrainingObjective):
     r"""The objective J of packed parameters (θ, W, b) on a sample, with its gradient.
 
     .. math:: J = \sum_iw_i(-\log p(y_i|Wφ_L(x_i)+b)) + ½δ(h|θ|^2 + |W|^2) + λE(θ)
@@ -161,28 +167,26 @@ class Objective(TrainingObjective):
         self.network, self.train_readout = network, train_readout
         self.action, self.weight = action, weight
         self._last: tuple[np.ndarray, float] | None = None
-        self._cuts = np.cumsum([network.n_parameters, likelihood.n_parameters * network.dim])
+        shape = (likelihood.n_parameters, network.dim)
+        self.model = network.with_readout(Readout(np.zeros(shape)))
 
     def pack(self, theta: np.ndarray, readout: Readout) -> np.ndarray:
         """Parameters as one vector."""
-        return np.concatenate([theta.reshape(-1), readout.weight.reshape(-1), readout.bias])
+        return self.model.flatten(theta, readout)
 
     def _split(self, parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        theta, weight, bias = np.split(parameters, self._cuts)
-        return (
-            theta.reshape(self.network.parameters_shape),
-            weight.reshape(-1, self.network.dim),
-            bias,
-        )
+        """Views of θ (L, p), W (C, d) and b (C,)."""
+        place = self.model.readout_map
+        assert place is not None
+        weight, bias = place.split(parameters)
+        assert bias is not None
+        return parameters[: place.start].reshape(self.network.parameters_shape), weight, bias
 
-    def unpack(self, parameters: np.ndarray) -> tuple[np.ndarray, Readout]:
+    def unpack(self, parameters: np.ndarray) -> tuple[np.ndarray, Readout | None]:
         """Inverse of :meth:`pack`."""
-        theta, weight, bias = self._split(parameters)
-        return theta.copy(), Readout(weight.copy(), bias.copy())
+        return self.model.unflatten(parameters)
 
-    def __call__(
-        self, parameters: np.ndarray, index: Any = slice(None)
-    ) -> tuple[float, np.ndarray]:
+    def __call__(self, parameters: np.ndarray, index: Index = WHOLE) -> tuple[float, np.ndarray]:
         """Value of J and its gradient."""
         theta, weight, bias = self._split(parameters)
         states = self.network.states(theta, self.points[index])
@@ -221,3 +225,12 @@ class Objective(TrainingObjective):
         if self._last is not None and np.array_equal(self._last[0], theta):
             return self._last[1]
         return self.action.value(theta)
+
+    def path_size(self, parameters: np.ndarray) -> tuple[float | None, float | None]:
+        """Energy and length of the path through the layers, in the action's metric."""
+        if self.action is None:
+            return None, None
+        states = self.network.states(self._split(parameters)[0], self.action.points)
+        squared = self.action.metric.squared_step(states[:-1], states[1:])
+        energy = float(len(squared) * squared.sum())
+        return energy, float(np.sqrt(np.maximum(squared, 0.0)).sum())

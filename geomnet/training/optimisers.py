@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize
@@ -12,8 +10,10 @@ from tqdm import tqdm
 
 from ..errors import DomainError, InputError
 from .objectives import TrainingObjective
+from .options import Optimiser, TrainingOptions
+from .problem import TrainingProblem
 
-__all__ = ["Record", "adam", "lbfgs"]
+__all__ = ["Record", "adam", "lbfgs", "minimise"]
 
 
 @dataclass
@@ -37,7 +37,7 @@ class Record:
     energies: list[float] = field(default_factory=list)
     stopped_early: bool = False
 
-    def note(self, parameters: np.ndarray, bar: Any) -> None:
+    def note(self, parameters: np.ndarray, bar: tqdm) -> None:
         """Write down the losses and the energy at some parameters, and show them."""
         self.losses.append(self.objective.loss(parameters))
         if self.evaluation is not None:
@@ -49,21 +49,24 @@ class Record:
         bar.set_postfix(shown)
 
 
+def minimise(
+    problem: TrainingProblem, record: Record, options: TrainingOptions, rng: np.random.Generator
+) -> np.ndarray:
+    """Minimise the objective by the method asked for; return the parameters reached."""
+    if options.method is Optimiser.LBFGS:
+        return lbfgs(problem.start, record, options.epochs)
+    return adam(problem, record, options, rng)
+
+
 def adam(
-    parameters: np.ndarray,
-    record: Record,
-    *,
-    rng: np.random.Generator,
-    epochs: int,
-    batch_size: int,
-    learning_rate: float,
-    patience: int | None,
-    limit: Callable[[np.ndarray], np.ndarray] | None,
+    problem: TrainingProblem, record: Record, options: TrainingOptions, rng: np.random.Generator
 ) -> np.ndarray:
     """Adam (Kingma & Ba 2015) on mini-batches, its rate falling to zero as a cosine.
 
-    After every epoch `limit` takes the parameters back to where they are allowed.
+    After every epoch ``problem.limit`` takes the parameters back to where they are allowed.
     """
+    parameters, patience = problem.start, options.patience
+    epochs, batch_size, learning_rate = options.epochs, options.batch_size, options.learning_rate
     objective = record.objective
     n = len(objective.points)
     batches = -(-n // batch_size)
@@ -86,8 +89,8 @@ def adam(
             parameters = parameters - rate * (first / (1 - 0.9**step)) / (
                 np.sqrt(second / (1 - 0.999**step)) + 1e-8
             )
-        if limit is not None:
-            parameters = limit(parameters)
+        if problem.limit is not None:
+            parameters = problem.limit(parameters)
         try:
             record.note(parameters, bar)
         except InputError as error:
@@ -113,7 +116,7 @@ def _left(epoch: int, error: InputError | None = None) -> InputError:
     return InputError(f"learning_rate: training diverged in epoch {epoch + 1}; take a smaller one")
 
 
-def lbfgs(parameters: np.ndarray, record: Record, *, epochs: int, **_: Any) -> np.ndarray:
+def lbfgs(parameters: np.ndarray, record: Record, epochs: int) -> np.ndarray:
     """L-BFGS on the whole sample."""
     objective = record.objective
     wall = objective(parameters)[0]  # where it begins the objective must be defined

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import numpy as np
 
-from ..control.action import Action
-from ..errors import InputError
 from ..geometry.sample import Sample
 from ..likelihoods import Likelihood
-from ..networks.feedforward import FeedForward
-from ..networks.network import Network
-from ..networks.readout import Readout
+from ..metrics import Metric
+from ..networks import Architecture, Model, Readout
 from ..utils.threads import blas_threads
-from ..utils.validation import check_array, check_choice, check_integer, check_positive
-from .objectives import FeedForwardObjective, Objective, TrainingObjective
-from .optimisers import Record, adam, lbfgs
+from .optimisers import Record, minimise
+from .options import TrainingOptions
+from .problem import TrainingTask, problem_of
 
 __all__ = ["Fit", "train"]
 
@@ -76,7 +72,7 @@ class Fit:
 
 
 def train(
-    network: Network | FeedForward,
+    network: Architecture | Model,
     sample: Sample,
     likelihood: Likelihood,
     *,
@@ -93,7 +89,7 @@ def train(
     theta: Any = None,
     readout: Readout | None = None,
     train_readout: bool = True,
-    action: Any = None,
+    action: Metric | None = None,
     weight: float | None = None,
 ) -> Fit:
     r"""Train a network and its readout, by least action on request.
@@ -121,7 +117,8 @@ def train(
 
     Parameters
     ----------
-    network : Network or FeedForward
+    network : Network, FeedForward or Model
+        Of a model, which draws no parameters, `theta` says where to begin.
     sample : Sample
         Its labels (or, without labels, its target) are what to predict.
     likelihood : Likelihood
@@ -200,165 +197,33 @@ def train(
     >>> fit.theta.shape, fit.train_accuracy > 0.9
     ((67,), True)
     """
-    for name, value, kind in (("sample", sample, Sample), ("likelihood", likelihood, Likelihood)):
-        if not isinstance(value, kind):
-            raise InputError(f"{name}: expected a gn.{kind.__name__}, got {type(value).__name__}")
-    if not isinstance(network, (Network, FeedForward)):
-        raise InputError(
-            f"network: expected a gn.Network or gn.FeedForward, got {type(network).__name__}"
-        )
-    if readout is not None and not isinstance(readout, Readout):
-        raise InputError(f"readout: expected a gn.Readout, got {type(readout).__name__}")
-    if readout is None and not train_readout:
-        raise InputError("train_readout: to hold the readout fixed, give one as readout")
-    check_choice("method", method, ("adam", "lbfgs"))
-    seed = check_integer("seed", seed, least=0)
-    epochs = check_integer("epochs", epochs, least=1)
-    batch_size = check_integer("batch_size", batch_size, least=1)
-    check_positive("learning_rate", learning_rate)
-    check_positive("weight_decay", weight_decay, zero=True)
-    if sample.dim != network.dim:
-        raise InputError(f"sample: has {sample.dim} columns, the network takes {network.dim}")
-    if heldout is not None and heldout.dim != network.dim:
-        raise InputError(f"heldout: has {heldout.dim} columns, the network takes {network.dim}")
-    if patience is not None:
-        patience = check_integer("patience", patience, least=1)
-        if heldout is None or method != "adam":
-            raise InputError("patience: early stopping needs heldout data, and method 'adam'")
-    if max_step_lipschitz is not None:
-        check_positive("max_step_lipschitz", max_step_lipschitz)
-        if method != "adam":
-            raise InputError("max_step_lipschitz: needs method 'adam'")
-    rng = np.random.default_rng(seed)
-    objective: TrainingObjective
-    if isinstance(network, FeedForward):
-        _refuse(readout, train_readout, action, weight, max_step_lipschitz)
-        if likelihood.n_parameters != network.n_outputs:
-            raise InputError(
-                f"likelihood: {likelihood!r} takes {likelihood.n_parameters} parameters, the "
-                f"network gives {network.n_outputs}"
-            )
-        start = _start(network, theta, rng)
-        y = _targets(sample, likelihood, targets)
-        objective = FeedForwardObjective(network, likelihood, sample, y, weight_decay)
-    else:
-        energy, weight = _action(network, sample, action, weight)
-        begin = _start(network, theta, rng)
-        shape = (likelihood.n_parameters, network.dim)
-        if readout is None:
-            readout = Readout(rng.normal(size=shape) / np.sqrt(network.dim))
-        elif readout.weight.shape != shape:
-            raise InputError(f"readout: expected a weight of shape {shape}, got {readout!r}")
-        objective = Objective(
-            network,
-            likelihood,
-            sample,
-            _targets(sample, likelihood, targets),
-            weight_decay,
-            action=energy,
-            weight=weight,
-            train_readout=train_readout,
-        )
-        start = objective.pack(begin, readout)
-    evaluation: TrainingObjective | None = None
-    if heldout is not None:
-        y = _targets(heldout, likelihood, None, "heldout")
-        if isinstance(network, FeedForward):
-            evaluation = FeedForwardObjective(network, likelihood, heldout, y, 0.0)
-        else:
-            evaluation = Objective(network, likelihood, heldout, y, 0.0)
-    record = Record(objective, evaluation)
-    limit = None
-    if max_step_lipschitz is not None and isinstance(objective, Objective):
-        limit = partial(objective.limited, bound=max_step_lipschitz)
-    with blas_threads(batch_size if objective.action is None else max(batch_size, sample.n)):
-        parameters = (adam if method == "adam" else lbfgs)(
-            start,
-            record,
-            rng=rng,
-            epochs=epochs,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            patience=patience,
-            limit=limit,
-        )
+    options = TrainingOptions(
+        seed=seed,
+        method=method,
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        weight_decay=weight_decay,
+        patience=patience,
+        max_step_lipschitz=max_step_lipschitz,
+        train_readout=train_readout,
+    )
+    task = TrainingTask(sample, likelihood, targets, heldout, theta, readout, action, weight)
+    task.check(options)
+    rng = np.random.default_rng(options.seed)
+    problem = problem_of(network, task, options, rng)
+    record = Record(problem.objective, problem.evaluation)
+    action_points = 0 if problem.objective.action is None else sample.n
+    with blas_threads(max(options.batch_size, action_points)):
+        parameters = minimise(problem, record, options, rng)
         return _fit(parameters, record)
-
-
-def _refuse(
-    readout: Any, train_readout: bool, action: Any, weight: Any, max_step_lipschitz: Any
-) -> None:
-    """Say which arguments a feed-forward network has no use for."""
-    if readout is not None or not train_readout:
-        name = "readout" if readout is not None else "train_readout"
-        raise InputError(f"{name}: a FeedForward is read out by its last layer; leave it out")
-    if action is not None or weight is not None:
-        name = "action" if action is not None else "weight"
-        raise InputError(
-            f"{name}: the layers of a FeedForward are no path of maps of one space; leave it out, "
-            "or train a gn.Network"
-        )
-    if max_step_lipschitz is not None:
-        raise InputError(
-            "max_step_lipschitz: bounds the steps of a gn.Network; a FeedForward has none, leave "
-            "it out"
-        )
-
-
-def _start(network: Network | FeedForward, theta: Any, rng: np.random.Generator) -> np.ndarray:
-    """Parameters to begin with: those given, or drawn."""
-    theta = network.init(rng) if theta is None else theta
-    return check_array("theta", theta, shape=network.parameters_shape)
-
-
-def _action(
-    network: Network, sample: Sample, metric: Any, weight: float | None
-) -> tuple[Action | None, float]:
-    """The energy of the network's path in a metric on the sample's points, and its weight."""
-    if metric is None:
-        if weight is not None:
-            raise InputError("weight: weighs an action, and there is none; give action=metric")
-        return None, 0.0
-    if weight is None:
-        raise InputError("weight: the action needs one, such as 0.1; 0 records the energy only")
-    weight = check_positive("weight", weight, zero=True)
-    try:
-        action = Action(network, metric)
-        points = action.points
-    except (AttributeError, InputError) as error:
-        said = str(error).removeprefix("metric: ")
-        raise InputError(
-            f"action: expected a metric on the sample's function space, such as "
-            f"gn.L2Metric(gn.FunctionSpace(sample)); {said}"
-        ) from None
-    if not np.array_equal(points, sample.points):
-        raise InputError(
-            f"action: its metric observes {len(points)} points that are not the {sample.n} points "
-            "of the sample; make it on gn.FunctionSpace(sample)"
-        )
-    return action, weight
-
-
-def _targets(
-    sample: Sample, likelihood: Likelihood, targets: Any, name: str = "sample"
-) -> np.ndarray:
-    if targets is None:
-        targets = sample.labels if sample.labels is not None else sample.target
-    if targets is None:
-        raise InputError(f"{name}: has neither labels nor a target to learn; give targets")
-    return likelihood.check_targets(targets, sample.n)
 
 
 def _fit(parameters: np.ndarray, record: Record) -> Fit:
     """What was reached, and how."""
     objective, evaluation = record.objective, record.evaluation
     theta, readout = objective.unpack(parameters)
-    energy = length = None
-    if isinstance(objective, Objective) and objective.action is not None:
-        states = objective.network.states(theta, objective.action.points)
-        squared = objective.action.metric.squared_step(states[:-1], states[1:])
-        energy = float(len(squared) * squared.sum())
-        length = float(np.sqrt(np.maximum(squared, 0.0)).sum())
+    energy, length = objective.path_size(parameters)
     return Fit(
         theta=theta,
         readout=readout,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -12,7 +12,8 @@ import numpy as np
 
 from ...utils.validation import check_integer, check_positive
 from ..layers.activations import Cosine, activation_named
-from ..program import AffineLayer, FixedMap
+from ..layers.affine import AffineLayer
+from ..layers.factors import FixedMap
 from .field import Field, LinearisedField
 
 __all__ = ["LinearField", "RandomFeatureField", "ReLUField", "TanhField"]
@@ -112,6 +113,24 @@ class _OneHiddenLayer(Field):
             AffineLayer(d, m, activation_named(self.activation_name)),
             AffineLayer(m, d, activation_named("identity")),
         )
+
+    def widened(self) -> Field | None:
+        """The field with one more hidden unit; None of a subclass, which may compute otherwise."""
+        return replace(self, width=self.width + 1) if type(self) in WIDENED else None
+
+    def widen(self, theta: np.ndarray, split: tuple[int, float] | None) -> np.ndarray:
+        """W, b, A and c with a row, an entry, a column more."""
+        wide = replace(self, width=self.width + 1)
+        new = np.zeros(wide.n_parameters)
+        for part, into in zip(self.unpack(theta), wide.unpack(new)):
+            into[tuple(map(slice, part.shape))] = part
+        if split is not None:
+            unit, share = split
+            w, b, a, _ = wide.unpack(new)
+            w[-1], b[-1] = w[unit], b[unit]
+            a[:, -1] = (1 - share) * a[:, unit]
+            a[:, unit] *= share
+        return new
 
     def workspace(self, n: int, count: int) -> _Workspace:
         """Memory for the hidden activations."""
@@ -507,3 +526,7 @@ class RandomFeatureField(Field):
         """Scale Θ down."""
         size = self.lipschitz(theta)
         return theta if size <= bound else theta * (bound / size)
+
+
+WIDENED = (TanhField, ReLUField)
+"""Fields that are known to stay what they are with more units."""

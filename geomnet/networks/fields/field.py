@@ -18,7 +18,7 @@ import numpy as np
 from ...errors import InputError
 from ...utils.autodiff import gradient
 from ...utils.validation import check_integer
-from ..program import AffineLayer
+from ..layers.affine import AffineLayer
 
 __all__ = [
     "Field",
@@ -84,6 +84,22 @@ class Field(ABC):
         layers; without, from Jacobians.
         """
         return None
+
+    def widened(self) -> Field | None:
+        """The field with one more hidden unit; None where it has no hidden units to add to."""
+        return None
+
+    def widen(self, theta: np.ndarray, split: tuple[int, float] | None) -> np.ndarray:
+        """Parameters of the :meth:`widened` field, (p',).
+
+        Parameters
+        ----------
+        theta : ndarray, shape (p,)
+        split : (int, float) or None
+            The unit that becomes two, and the share λ it keeps; None adds a unit that nothing
+            leads to or from.
+        """
+        raise InputError(f"field: {type(self).__name__} cannot be made wider")
 
     def workspace(self, n: int, count: int) -> Any:
         """Memory for `count` linearisations on n points, taken at once; None where none is kept."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-__all__ = ["AffineFactors", "AffineMap", "ExplicitFactors", "Factors"]
+__all__ = ["AffineFactors", "AffineMap", "ExplicitFactors", "Factors", "FixedMap"]
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,23 @@ class AffineMap:
     def read(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         """W (out, in) and b (out,) of θ."""
         return self.split(theta)
+
+
+@dataclass(frozen=True, eq=False)
+class FixedMap:
+    """An affine map that is no part of θ."""
+
+    matrix: np.ndarray
+    offset: np.ndarray
+
+    @property
+    def outputs(self) -> int:
+        """Number of outputs."""
+        return len(self.matrix)
+
+    def read(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        """W (out, in) and b (out,)."""
+        return self.matrix, self.offset
 
 
 class Factors(ABC):
