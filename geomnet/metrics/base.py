@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 import autograd
@@ -136,7 +137,7 @@ class Metric(AbstractMetric, RiemannianMetric):
             with blas_threads(state[0]):
                 out = np.stack(
                     [
-                        conjugate_gradients(lambda v, b=b: self.flat(v, b), r)
+                        conjugate_gradients(partial(self.flat, base_point=b), r)
                         for r, b in zip(p, base)
                     ]
                 )

@@ -7,13 +7,14 @@ printing the report shows by how much.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from ..errors import ConvergenceError, DomainError, InputError
 from ..geodesics import Geodesic, geodesic
 from ..geometry.metric import by_unit_vectors
+from ..geometry.space import ChartSpace, FunctionSpace
 from ..utils.validation import check_array
 from .base import Metric
 
@@ -107,7 +108,8 @@ def check_metric(
     rng = np.random.default_rng(seed)
     space = metric.space
     if points is None:
-        points = np.stack([space.random_point(seed=rng) for _ in range(n_points)])
+        drawn = cast("FunctionSpace | ChartSpace", space)
+        points = np.stack([drawn.random_point(seed=rng) for _ in range(n_points)])
     x = check_array("points", points, shape=(None, *space.shape))
     # vectors of the size of the sample's spread: laws hold in any units
     spread = float(x.std(axis=tuple(range(x.ndim - 1))).max()) or 1.0

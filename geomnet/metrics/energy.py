@@ -73,6 +73,7 @@ class EnergyMetric(Metric):
                 f"kernel: expected a Kernel such as gn.Matern32Kernel(), got {kernel!r}"
             )
         self.kernel = kernel.resolve(space.sample.points)
+        self._identity = space.identity
         self.nugget = check_positive("nugget", nugget, zero=True)
 
     def __repr__(self) -> str:
@@ -102,12 +103,12 @@ class EnergyMetric(Metric):
         if self.nugget or not isinstance(self.kernel, FeatureKernel):
             return False
         n = self.space.shape[0]
-        return self.kernel.features(self.space.identity).shape[-1] < n
+        return self.kernel.features(self._identity).shape[-1] < n
 
     def _check_rank(self) -> None:
         if self._rank_deficient():
             n = self.space.shape[0]
-            m = self.kernel.features(self.space.identity).shape[-1]  # type: ignore[attr-defined]
+            m = self.kernel.features(self._identity).shape[-1]  # type: ignore[attr-defined]
             raise SingularKernelError(
                 f"kernel: {m} features for {n} points, so the kernel matrix is singular "
                 "and most maps are out of reach (the geometry is sub-Riemannian); use at least "

@@ -3,6 +3,7 @@ r"""Sums of multiples of metrics."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -84,7 +85,9 @@ class ScaledSum(Metric):
         with blas_threads(state[0]):
             return np.stack(
                 [
-                    conjugate_gradients(lambda v, b=b: self.flat(v, b), r, self._preconditioner(b))
+                    conjugate_gradients(
+                        partial(self.flat, base_point=b), r, self._preconditioner(b)
+                    )
                     for r, b in pairs
                 ]
             ).reshape(shape)

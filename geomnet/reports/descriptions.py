@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..geometry.structure import Structure
 from .results import number
 
 __all__ = ["certificate_in_words", "fisher_in_words"]
@@ -19,7 +20,7 @@ def certificate_in_words(geo: Any, lower_bound: float | None = None) -> str:
         A distance in closed form that no path can pass.
     """
     certificate = geo.certificate
-    if getattr(geo.metric, "structure", None) == "flat":
+    if geo.metric is not None and geo.metric.structure is Structure.FLAT:
         return (
             "This metric is constant, so the straight line is the shortest path and its length is "
             "known exactly."
