@@ -118,18 +118,15 @@ class Hunt:
                 return replace(shot, correct=correct)
             self.iterations += 1
             fresh = correct is None
+            correct = correct or self._linearise(end, shot, rtol, tol)
             if correct is None:
-                correct = self._linearise(end, shot, rtol, tol)
-                if correct is None:
-                    return None
+                return None
             better = self._mend(end, shot, correct, rtol)
             if better is None or better.miss > 0.05 * shot.miss:
                 correct = None  # a derivative that has served its time
-            if better is None:
-                if fresh:
-                    return replace(shot, correct=correct) if shot.miss <= tol else None
-                continue
-            shot = better
+            if better is None and fresh:
+                break
+            shot = better or shot
         return replace(shot, correct=correct) if shot.miss <= tol else None
 
     def _mend(self, end: np.ndarray, shot: Shot, correct: Correction, rtol: float) -> Shot | None:

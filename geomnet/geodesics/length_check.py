@@ -67,7 +67,11 @@ def measure(metric: AbstractMetric, paths: np.ndarray) -> np.ndarray:
     # a step of no or negative length is no step of a metric, unless the path stands still there
     speeds = np.where(squared >= 0, np.sqrt(np.maximum(squared, 0.0)), np.inf)
     splits = np.cumsum([count * (path.shape[1] - 1) for path in levels])[:-1]
-    row = [part.reshape(count, -1).sum(axis=1) for part in np.split(speeds, splits)]
+    return _romberg([part.reshape(count, -1).sum(axis=1) for part in np.split(speeds, splits)])
+
+
+def _romberg(row: list[np.ndarray]) -> np.ndarray:
+    """Extrapolate lengths of rising step counts; infinite where they are not finite."""
     for order in range(1, LEVELS):
         with np.errstate(invalid="ignore"):
             row = [fine + (fine - coarse) / (4.0**order - 1) for coarse, fine in pairwise(row)]

@@ -19,7 +19,7 @@ from .result import Geodesic
 from .spectral.spectral_path import SpectralPath
 from .status import Reason
 
-__all__ = ["ENOUGH", "Attempt", "check_method", "plan_for", "run"]
+__all__ = ["Attempt", "check_method", "is_enough", "plan_for", "run"]
 
 FEW = 128
 """Most coordinates of a chart whose Hessian is dense."""
@@ -105,44 +105,68 @@ def _in_coordinates(metric: AbstractMetric) -> list[Attempt]:
 
 def run(plan: list[Attempt], problem: Problem) -> Geodesic:
     """Try methods in turn until one's certificate passes; else the most certain result."""
-    kept: Geodesic | None = None
-    error: Exception | None = None
-    first: tuple[str, Reason] | None = None  # who was left first, and why
+    trials = _Trials(problem)
     for attempt in plan:
-        if first is not None and attempt.only_after not in (None, first[1]):
-            break
-        try:
-            found = _try(attempt, problem, first)
-        except (DomainError, NotImplementedError) as caught:
-            error = error or caught
-            first = first or (attempt.name, _reason(caught))
+        if trials.skips(attempt):
             continue
-        if found.certificate.converged and found.error_estimate <= ENOUGH * found.distance:
+        found = trials.run(attempt)
+        if found is not None and is_enough(found):
             return found
-        if kept is None or _rank(found) < _rank(kept):
-            kept = found
-        first = first or (attempt.name, Reason.FELL_SHORT)
-    if kept is None:
-        assert error is not None
-        raise error
+    kept = trials.most_certain()
     if kept.certificate.converged:
         return kept
     return replace(kept, status=kept.status + problem.metric.barrier(kept.path))
 
 
-def _try(attempt: Attempt, problem: Problem, first: tuple[str, Reason] | None) -> Geodesic:
-    """One method's result, labelled with what led to it."""
-    found = attempt.method.find(replace(problem, n_steps=problem.n_steps * attempt.factor))
-    label = attempt.label
-    if first is not None:
-        label = f"{label}, as {first[0]} {first[1].value}"
-    remarks = problem.metric.remarks
-    return replace(found, method=f"{label}; {remarks}" if remarks else label)
+class _Trials:
+    """What a plan's methods came to so far."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        self.results: list[Geodesic] = []
+        self.error: Exception | None = None
+        self.left: tuple[str, Reason] | None = None
+        """Who was left first, and why."""
+
+    def skips(self, attempt: Attempt) -> bool:
+        """Whether an attempt is of no use after what happened."""
+        needed = attempt.only_after
+        return self.left is not None and needed is not None and needed is not self.left[1]
+
+    def run(self, attempt: Attempt) -> Geodesic | None:
+        """One method's result, labelled with what led to it; None where it found none."""
+        problem, led = self.problem, self.left
+        try:
+            found = attempt.method.find(replace(problem, n_steps=problem.n_steps * attempt.factor))
+        except DomainError as error:
+            self._leave(attempt, Reason.LEFT_DOMAIN, error)
+            return None
+        except NotImplementedError as error:  # autograd's, of a function differentiated once
+            self._leave(attempt, Reason.NO_SECOND_DERIVATIVES, error)
+            return None
+        label = attempt.label if led is None else f"{attempt.label}, as {led[0]} {led[1].value}"
+        remarks = problem.metric.remarks
+        found = replace(found, method=f"{label}; {remarks}" if remarks else label)
+        self.results.append(found)
+        self._leave(attempt, Reason.FELL_SHORT)
+        return found
+
+    def _leave(self, attempt: Attempt, reason: Reason, error: Exception | None = None) -> None:
+        """Remember the first reason, and the first error."""
+        self.left = self.left or (attempt.name, reason)
+        self.error = self.error or error
+
+    def most_certain(self) -> Geodesic:
+        """The best result, the first of equals; the first error where there is none."""
+        if not self.results:
+            assert self.error is not None
+            raise self.error
+        return min(self.results, key=_rank)
 
 
-def _reason(error: DomainError | NotImplementedError) -> Reason:
-    """Read an error: autograd implements no derivative of a function differentiated once."""
-    return Reason.LEFT_DOMAIN if isinstance(error, DomainError) else Reason.NO_SECOND_DERIVATIVES
+def is_enough(found: Geodesic) -> bool:
+    """Whether no further method need be tried."""
+    return found.certificate.converged and found.error_estimate <= ENOUGH * found.distance
 
 
 def _rank(found: Geodesic) -> tuple[bool, float]:

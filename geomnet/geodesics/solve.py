@@ -17,7 +17,7 @@ from ..geometry.points import uniform_times
 from ..utils.threads import blas_threads
 from ..utils.validation import check_array, check_batches, check_integer
 from .as_metric import as_metric
-from .plan import ENOUGH, Attempt, plan_for, run
+from .plan import Attempt, is_enough, plan_for, run
 from .problem import Method, Problem, standing
 from .result import Geodesic
 from .spectral.spectral_path import SpectralPath
@@ -194,17 +194,17 @@ def _run_all(plan: list[Attempt], problems: list[Problem]) -> list[Geodesic]:
     """Solve pairs: in batches where the method can, those that fall short one by one."""
     if not problems:
         return []
+    label, method = plan[0].label, plan[0].method
+    found: dict[int, Geodesic] = {}
     with blas_threads(problems[0].start.shape[0]):
-        found: list[Geodesic | None] = [
-            replace(standing(p), method=plan[0].label) if p.stands else None for p in problems
-        ]
-        left = [i for i, geo in enumerate(found) if geo is None]
-        method = plan[0].method
+        for i, problem in enumerate(problems):
+            if problem.stands:
+                found[i] = replace(standing(problem), method=label)
+        left = [i for i in range(len(problems)) if i not in found]
         if isinstance(method, SpectralPath) and len(left) > 1:
-            for i, geo in _together(method, problems, left):
-                if geo.certificate.converged and geo.error_estimate <= ENOUGH * geo.distance:
-                    found[i] = replace(geo, method=plan[0].label)
-        return [run(plan, p) if geo is None else geo for p, geo in zip(problems, found)]
+            together = dict(_together(method, problems, left))
+            found |= {i: replace(g, method=label) for i, g in together.items() if is_enough(g)}
+        return [found[i] if i in found else run(plan, p) for i, p in enumerate(problems)]
 
 
 def _together(

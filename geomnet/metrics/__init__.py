@@ -2,9 +2,10 @@
 
 from .base import Metric
 from .chart import ChartMetric
-from .checks import check_geodesic, check_metric
+from .checks import check_metric
 from .energy import EnergyMetric
 from .fisher_rao import FisherRaoMetric
+from .geodesic_checks import check_geodesic
 from .immersion import ImmersionMetric
 from .l2 import L2Metric
 from .scaled_sum import ScaledSum

@@ -171,7 +171,7 @@ class ImmersionMetric(ImmersedMetric, Metric):
         v = anp.reshape(v + anp.zeros(shape), flat)
         images = self.immersion(base)
 
-        def pulled(w):
+        def pulled(w: Any) -> Any:
             back = autograd.grad(lambda z: anp.sum(self.immersion(z) * w))(base)
             return anp.sum(back * v)
 
