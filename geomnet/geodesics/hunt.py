@@ -127,7 +127,7 @@ class Hunt:
             if better is None and fresh:
                 break
             shot = better or shot
-        return replace(shot, correct=correct) if shot.miss <= tol else None
+        return _hit(shot, correct, tol)
 
     def _mend(self, end: np.ndarray, shot: Shot, correct: Correction, rtol: float) -> Shot | None:
         """Take a Newton step, halved until the miss falls; near conjugate ends, a shorter one."""
@@ -212,6 +212,11 @@ class Hunt:
         self.iterations += hunt.iterations
         self.evaluations += hunt.evaluations
         return found
+
+
+def _hit(shot: Shot, correct: Correction | None, tol: float) -> Shot | None:
+    """The shot with its derivative, where it hits."""
+    return replace(shot, correct=correct) if shot.miss <= tol else None
 
 
 def _worth(found: Shot, shot: Shot, size: float) -> bool:

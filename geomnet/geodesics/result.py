@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..errors import InputError
 from ..geometry.curve import Curve
@@ -89,20 +90,20 @@ class Geodesic:
         points = VECTORS if self.metric is None else self.metric.points
         return points.interpolant(self.path)
 
-    def _at(self, t: Any, order: int) -> np.ndarray:
-        t = np.asarray(t, dtype=np.float64)
-        if not ((t >= 0) & (t <= 1)).all():
+    def _at(self, t: ArrayLike, order: int) -> np.ndarray:
+        times = np.asarray(t, dtype=np.float64)
+        if not ((times >= 0) & (times <= 1)).all():
             raise InputError("t: a geodesic runs over times in [0, 1]")
         if self.coefficients is None:
-            return self._spline(t, order)
-        found = evaluate(self.path[0], self.path[-1], self.coefficients, t.reshape(-1))[order]
-        return found.reshape(*t.shape, *self.path.shape[1:])
+            return self._spline(times, order)
+        found = evaluate(self.path[0], self.path[-1], self.coefficients, times.reshape(-1))[order]
+        return found.reshape(*times.shape, *self.path.shape[1:])
 
-    def __call__(self, t: Any) -> np.ndarray:
+    def __call__(self, t: ArrayLike) -> np.ndarray:
         """States at times in [0, 1] (a number, or shape (k,)), by cubic splines or exactly."""
         return self._at(t, 0)
 
-    def velocity(self, t: Any) -> np.ndarray:
+    def velocity(self, t: ArrayLike) -> np.ndarray:
         """Velocities at times in [0, 1], likewise."""
         return self._at(t, 1)
 
@@ -134,7 +135,7 @@ class Geodesic:
             return np.inf if curve.length(self.metric) > 0 else 1.0
         return curve.length(self.metric) / self.distance
 
-    def save(self, path: Any) -> None:
+    def save(self, path: str | Path) -> None:
         """Save path, numbers and certificate as an NPZ, whole or not at all."""
         header = json.dumps(
             {
@@ -154,7 +155,7 @@ class Geodesic:
         write_npz(path, header=header, **arrays)
 
     @classmethod
-    def load(cls, path: Any) -> Geodesic:
+    def load(cls, path: str | Path) -> Geodesic:
         """Load what :meth:`save` wrote; the metric is not part of it."""
         try:
             arrays = read_npz(Path(path), "path", "initial_velocity", "header", "coefficients")

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any, cast
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..errors import InputError
 from ..geometry.metric import by_unit_vectors
@@ -84,7 +85,7 @@ class CheckReport:
 
 
 def check_metric(
-    metric: Metric, points: Any = None, *, n_points: int = 3, seed: int = 0
+    metric: Metric, points: ArrayLike | None = None, *, n_points: int = 3, seed: int = 0
 ) -> CheckReport:
     """Check the laws of a metric's contract at random points and vectors.
 
@@ -139,7 +140,7 @@ class _Trial:
     w: np.ndarray
 
     @classmethod
-    def drawn(cls, metric: Metric, points: Any, n_points: int, seed: int) -> _Trial:
+    def drawn(cls, metric: Metric, points: ArrayLike | None, n_points: int, seed: int) -> _Trial:
         """Draw vectors, and points where none are given."""
         rng = np.random.default_rng(seed)
         space = metric.space

@@ -75,26 +75,32 @@ class ImmersionMetric(ImmersedMetric, Metric):
                 raise InputError(f"{name}: expected a function, got {value!r}")
         self.immersion, self._pullback = immersion, pullback
         self._compared = False
+        self._chart: ChartSpace | None = None
         if dim is not None:
-            super().__init__(ChartSpace(check_integer("dim", dim, least=1)))
+            self._live_on(ChartSpace(check_integer("dim", dim, least=1)))
+
+    def _live_on(self, chart: ChartSpace) -> None:
+        """Take a chart for the metric's space."""
+        self._chart = chart
+        super().__init__(chart)
 
     def adopt(self, point: Any) -> None:
         """Take the dimension of the chart from a point, where none was given."""
-        if not hasattr(self, "_space"):
+        if self._chart is None:
             shape = np.shape(point)
             if not shape or not shape[-1]:
                 raise InputError(f"point: expected coordinates, (..., d), got shape {shape}")
-            super().__init__(ChartSpace(shape[-1]))
+            self._live_on(ChartSpace(shape[-1]))
 
     @property
-    def space(self) -> Any:
+    def space(self) -> ChartSpace:
         """The chart."""
-        if not hasattr(self, "_space"):
+        if self._chart is None:
             raise InputError("dim: give gn.ImmersionMetric(immersion, dim) the chart's dimension")
-        return self._space
+        return self._chart
 
     def __repr__(self) -> str:
-        dim = f"dim={self.space.dim}" if hasattr(self, "_space") else ""
+        dim = "" if self._chart is None else f"dim={self._chart.dim}"
         return f"ImmersionMetric({dim})"
 
     def __mul__(self, scalar: Any) -> Any:
@@ -105,7 +111,7 @@ class ImmersionMetric(ImmersedMetric, Metric):
         f, pull = self.immersion, self._pullback
         return ImmersionMetric(
             lambda z: root * f(z),
-            self._space.dim if hasattr(self, "_space") else None,
+            None if self._chart is None else self._chart.dim,
             None if pull is None else lambda z, w: root * pull(z, w),
         )
 
