@@ -1,10 +1,10 @@
 """Fisher information geometry of networks: how strongly parameters hold what a network knows."""
 
+from ..linalg import Estimate
 from .effective_dimension import effective_dimension, local_effective_dimension
 from .information import FisherInformation
 from .kronecker import KroneckerFisher
 from .parameter_metric import ParameterFisherMetric
-from .spectrum import Estimate
 
 __all__ = [
     "Estimate",

@@ -9,9 +9,9 @@ import numpy as np
 from scipy.special import logsumexp
 
 from ..errors import InputError
+from ..linalg import Estimate
 from ..utils.validation import check_integer, check_positive
 from .information import FisherInformation
-from .spectrum import Estimate
 
 __all__ = ["effective_dimension", "local_effective_dimension"]
 
@@ -62,33 +62,13 @@ def effective_dimension(fishers: Any, n: int | None = None, gamma: float = 1.0) 
     >>> 0 < local < network.n_parameters, 0 < whole < network.n_parameters
     (True, True)
     """
-    if isinstance(fishers, FisherInformation):
-        fishers = [fishers]
-    if not isinstance(fishers, Iterable):
-        raise InputError(
-            f"fishers: expected a gn.FisherInformation or a list of them, got {fishers!r}"
-        )
-    fishers = list(fishers)
-    if not fishers or not all(isinstance(fisher, FisherInformation) for fisher in fishers):
-        raise InputError("fishers: expected a gn.FisherInformation, or a list of at least one")
-    sizes = {fisher.n_parameters for fisher in fishers}
-    if len(sizes) > 1:
-        raise InputError(f"fishers: of one architecture, got {sorted(sizes)} parameters")
-    count = check_integer("n", fishers[0].sample.n if n is None else n, least=2)
-    gamma = check_positive("gamma", gamma)
-    if gamma > 1:
-        raise InputError(f"gamma: expected a number in (0, 1], got {gamma:g}")
-    kappa = gamma * count / (2 * np.pi * np.log(count))
-    if kappa <= 1:
-        raise InputError(
-            f"n: {count} data with gamma {gamma:g} give κ = {kappa:.3g}, and the effective "
-            "dimension needs κ > 1; take more data"
-        )
-    mean = float(np.mean([fisher.trace() for fisher in fishers]))
+    drawn = _checked(fishers)
+    kappa = _resolution(drawn[0].sample.n if n is None else n, gamma)
+    mean = float(np.mean([fisher.trace() for fisher in drawn]))
     if mean <= 0:
         raise InputError("fishers: the Fisher information is zero; no datum moves a prediction")
-    damping = mean / (kappa * sizes.pop())
-    found = [fisher.logdet(damping, relative=True) for fisher in fishers]
+    damping = mean / (kappa * drawn[0].n_parameters)
+    found = [fisher.logdet(damping, relative=True) for fisher in drawn]
     halves = 0.5 * np.array(found, dtype=float)
     total = logsumexp(halves)
     errors = np.exp(halves - total) * [0.5 * value.standard_error for value in found]
@@ -98,6 +78,38 @@ def effective_dimension(fishers: Any, n: int | None = None, gamma: float = 1.0) 
         scale * float(np.sum(errors)),  # all have the same probes
         found[0].method,
     )
+
+
+def _checked(fishers: Any) -> list[FisherInformation]:
+    """One Fisher information or several, of one architecture."""
+    if isinstance(fishers, FisherInformation):
+        return [fishers]
+    if not isinstance(fishers, Iterable):
+        raise InputError(
+            f"fishers: expected a gn.FisherInformation or a list of them, got {fishers!r}"
+        )
+    drawn = list(fishers)
+    if not drawn or not all(isinstance(fisher, FisherInformation) for fisher in drawn):
+        raise InputError("fishers: expected a gn.FisherInformation, or a list of at least one")
+    sizes = {fisher.n_parameters for fisher in drawn}
+    if len(sizes) > 1:
+        raise InputError(f"fishers: of one architecture, got {sorted(sizes)} parameters")
+    return drawn
+
+
+def _resolution(n: Any, gamma: Any) -> float:
+    """κ, what n data can tell apart; it must exceed 1."""
+    count = check_integer("n", n, least=2)
+    gamma = check_positive("gamma", gamma)
+    if gamma > 1:
+        raise InputError(f"gamma: expected a number in (0, 1], got {gamma:g}")
+    kappa = gamma * count / (2 * np.pi * np.log(count))
+    if kappa <= 1:
+        raise InputError(
+            f"n: {count} data with gamma {gamma:g} give κ = {kappa:.3g}, and the effective "
+            "dimension needs κ > 1; take more data"
+        )
+    return float(kappa)
 
 
 def local_effective_dimension(

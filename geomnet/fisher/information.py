@@ -2,28 +2,26 @@ r"""The Fisher information matrix of a network at one θ, as an operator."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import copy
-from functools import cached_property
 from typing import Any
-from weakref import proxy
 
 import numpy as np
-from scipy.sparse.linalg import LinearOperator
 
 from ..errors import InputError
 from ..likelihoods import Likelihood
+from ..linalg import GramOperator
 from ..networks import model
-from ..utils.validation import check_array, check_choice, check_integer, check_positive
+from ..utils.validation import check_array, check_choice, check_integer
 from .data import KINDS, FisherData, as_sample
 from .dense import add_dense
 from .gram import gram, gram_frobenius
 from .kronecker import KroneckerFisher, kronecker_factors
-from .spectrum import Estimate, Spectrum
 
 __all__ = ["FisherInformation"]
 
 
-class FisherInformation:
+class FisherInformation(GramOperator):
     r"""Fisher information of a network: how strongly its parameters hold what it knows.
 
     .. math:: G(θ) = \sum_iw_iJ_i^\top F_iJ_i,\qquad J_i = ∂z(θ, x_i)/∂θ,
@@ -140,10 +138,6 @@ class FisherInformation:
         found._run()
         return found
 
-    def __getstate__(self) -> dict[str, Any]:
-        """What copies and pickles take: all but what solvers keep."""
-        return {name: value for name, value in self.__dict__.items() if name != "spectrum"}
-
     def generator(self, *stream: int) -> np.random.Generator:
         """A generator of the seed, anew: what is drawn does not depend on what was drawn before."""
         return np.random.default_rng([self._seed, *stream] if stream else self._seed)
@@ -154,14 +148,14 @@ class FisherInformation:
         return len(self.theta)
 
     @property
-    def shape(self) -> tuple[int, int]:
-        """(p, p)."""
-        return self.n_parameters, self.n_parameters
+    def n_columns(self) -> int:
+        """Number of parameters, p."""
+        return len(self.theta)
 
     @property
-    def rank_bound(self) -> int:
-        """The rank is at most the number of parameters, and of rows of R: min(p, n·q)."""
-        return min(self.n_parameters, self._data.n * self._data.q)
+    def n_rows(self) -> int:
+        """Number of rows √w·RJ: covectors of all data, n·q."""
+        return self._data.n * self._data.q
 
     def __repr__(self) -> str:
         return (
@@ -170,31 +164,6 @@ class FisherInformation:
         )
 
     # -- products ------------------------------------------------------------------------------
-
-    def matvec(self, v: Any) -> np.ndarray:
-        """Product Gv with a vector (p,): one pass forward and one back."""
-        v = check_array("v", v, shape=(self.n_parameters,))
-        return self.products(v[None])[0]
-
-    def matmat(self, vectors: Any) -> np.ndarray:
-        """Products with the columns of a matrix (p, k), as many in one pass as memory allows."""
-        vectors = check_array("vectors", vectors, shape=(self.n_parameters, None))
-        return np.ascontiguousarray(self.products(np.ascontiguousarray(vectors.T)).T)
-
-    def __matmul__(self, vectors: Any) -> np.ndarray:
-        """Product with a vector (p,) or a matrix (p, k)."""
-        return self.matvec(vectors) if np.ndim(vectors) == 1 else self.matmat(vectors)
-
-    def linear_operator(self) -> LinearOperator:
-        """G as an operator of ``scipy.sparse.linalg``."""
-        return LinearOperator(
-            self.shape,
-            matvec=lambda v: self.matvec(np.reshape(v, -1)),
-            rmatvec=lambda v: self.matvec(np.reshape(v, -1)),
-            matmat=self.matmat,
-            rmatmat=self.matmat,
-            dtype=np.float64,
-        )
 
     def _batches(self, count: int) -> list[slice]:
         """Directions cut so that their changes stay within memory."""
@@ -277,7 +246,7 @@ class FisherInformation:
         """
         p = self.n_parameters
         if out is None:
-            self._need(8 * p * p, f"the dense {p}×{p} matrix", "eigvalsh(k), matvec or blocks()")
+            self.need(8 * p * p, f"the dense {p}×{p} matrix", "eigvalsh(k), matvec or blocks()")
             out = np.zeros((p, p))
         elif (
             not isinstance(out, np.ndarray)
@@ -304,7 +273,7 @@ class FisherInformation:
     def blocks(self) -> list[np.ndarray]:
         """Blocks of G on the diagonal, one a layer, each (p_l, p_l)."""
         sizes = [part.stop - part.start for part in self.layers]
-        self._need(8 * sum(s * s for s in sizes), "the layers' blocks", "kfac() or diag()")
+        self.need(8 * sum(s * s for s in sizes), "the layers' blocks", "kfac() or diag()")
         found = [np.zeros((size, size)) for size in sizes]
         for factors in self._data.joined_factors():
             for number, row in enumerate(factors):
@@ -323,29 +292,32 @@ class FisherInformation:
         r"""Kronecker approximation :math:`E[bb^\top] ⊗ E[aa^\top]` of every affine map's block."""
         return kronecker_factors(self._data, self.n_parameters)
 
+    def preconditioner(self, damping: float) -> Callable[[np.ndarray], np.ndarray]:
+        """The damped inverse of the Kronecker approximation, or of the diagonal without one."""
+        try:
+            kronecker = self.kfac()
+        except InputError:
+            return super().preconditioner(damping)
+        return lambda v: kronecker.solve(v, damping)
+
     def dual_gram(self) -> np.ndarray:
         r"""Gram matrix :math:`K_{(ia)(jb)}` of the rows of √w·RJ, (n·q, n·q).
 
         Its eigenvalues are those of G that are not zero; with ``Gaussian(1, C)`` it is the
         neural tangent kernel, weighted by :math:`\sqrt{w_iw_j}`.
         """
-        size = self._data.n * self._data.q
-        self._need(8 * size * size, f"the dual Gram matrix of {size} rows", "eigvalsh(k)")
+        size = self.n_rows
+        self.need(8 * size * size, f"the dual Gram matrix of {size} rows", "eigvalsh(k)")
         return gram(self._data)
 
     def frobenius(self) -> float:
         """Frobenius norm of G."""
         p = self.n_parameters
-        if p <= self._data.n * self._data.q and 8 * p * p <= self.memory_limit:
+        if p <= self.n_rows and 8 * p * p <= self.memory_limit:
             return float(np.linalg.norm(self.dense()))
         return gram_frobenius(self._data)
 
     # -- numbers -------------------------------------------------------------------------------
-
-    def norm(self, v: Any) -> float:
-        """Length √(vᵀGv) of a tangent vector (p,)."""
-        v = check_array("v", v, shape=(self.n_parameters,))
-        return float(np.linalg.norm(self.push(v[None])))
 
     def fisher_rao_norm(self) -> float:
         r"""Squared Fisher–Rao norm :math:`θ^\top Gθ` of the network, the square of ``norm(theta)``.
@@ -368,112 +340,6 @@ class FisherInformation:
     def information_length(self) -> float:
         r"""Information length of the layer path, :math:`\sum_l\sqrt{θ_l^\top G_{ll}θ_l}`."""
         return float(self.layer_norms().sum())
-
-    # -- spectrum ------------------------------------------------------------------------------
-
-    @cached_property
-    def spectrum(self) -> Spectrum:
-        """The solver of eigenvalue problems and linear systems of G; it lives as long as this."""
-        return Spectrum(proxy(self))
-
-    def eigvalsh(self, k: int | None = None, method: str = "auto") -> np.ndarray:
-        """Eigenvalues of G, largest first.
-
-        Parameters
-        ----------
-        k : int, optional
-            How many; all p by default. Those that are zero to rounding are zero.
-        method : {"auto", "gram", "dense", "lanczos"}
-            From the dual Gram matrix, from G, or by a block Krylov method from products. auto:
-            Gram where n·q < p, else dense, where these are small, else Lanczos.
-
-        Returns
-        -------
-        ndarray, shape (k,)
-        """
-        return self.spectrum.eigvalsh(k, method)
-
-    def eigsh(self, k: int, method: str = "auto") -> tuple[np.ndarray, np.ndarray]:
-        """Largest eigenvalues (k,), largest first, with eigenvectors in the columns of (p, k)."""
-        return self.spectrum.eigsh(k, method)
-
-    def logdet(
-        self,
-        damping: float,
-        relative: bool = False,
-        method: str = "auto",
-        *,
-        probes: int = 8,
-    ) -> Estimate:
-        r"""Log determinant :math:`\log\det(G + δI)`.
-
-        Parameters
-        ----------
-        damping : float
-            δ > 0.
-        relative : bool
-            :math:`\log\det(I + G/δ)` instead, which is p log δ less.
-        method : {"auto", "exact", "stochastic"}
-            Exact from the smaller of G and the dual Gram matrix. Stochastic: Lanczos quadrature
-            from random probes (Ubaru, Chen & Saad 2017); auto takes it where that is too large.
-        probes : int
-            Of the stochastic estimate.
-
-        Returns
-        -------
-        Estimate
-            A float, with its ``standard_error`` (zero where exact).
-        """
-        return self.spectrum.logdet(damping, relative, method, probes)
-
-    def log_volume(self, k: int) -> float:
-        r""":math:`\sum_{i\le k}\log λ_i`, the (negative) log volume of the basin around θ.
-
-        Twice the logarithm of the volume of the ellipsoid :math:`v^\top Gv \le 1` in the k
-        directions that matter, with its sign turned and up to a constant (Wu, Zhu & E 2017).
-        """
-        values = self.eigvalsh(k)
-        rank = int(np.sum(values > 0))
-        if rank < len(values):
-            raise InputError(
-                f"k: eigenvalue {rank + 1} of G is zero to rounding; take k at most {rank}"
-            )
-        return float(np.sum(np.log(values)))
-
-    def solve(
-        self, b: Any, damping: float, method: str = "auto", *, tolerance: float = 1e-10
-    ) -> np.ndarray:
-        """Solution of (G + δI)x = b, (p,): the natural gradient, of a gradient b.
-
-        Parameters
-        ----------
-        b : array_like, shape (p,)
-        damping : float
-            δ > 0.
-        method : {"auto", "cholesky", "cg"}
-            Factorise the smaller of G and the dual Gram matrix, or take conjugate gradients
-            scaled by the diagonal; auto factorises where that is small.
-        tolerance : float
-            Of the residual of conjugate gradients, relative to b.
-
-        Raises
-        ------
-        ConvergenceError
-            Where conjugate gradients do not get there; the error carries what they reached.
-        """
-        b = check_array("b", b, shape=(self.n_parameters,))
-        check_choice("method", method, ("auto", "cholesky", "cg"))
-        return self.spectrum.solve(b, check_positive("damping", damping), method, tolerance)
-
-    # -- memory --------------------------------------------------------------------------------
-
-    def _need(self, size: int, what: str, instead: str) -> None:
-        """Raise where something does not fit into memory."""
-        if size > self.memory_limit:
-            raise InputError(
-                f"memory_limit: {what} takes {size} bytes ({size / 2**30:.3g} GiB), more than "
-                f"{self.memory_limit}; raise memory_limit, or take {instead}"
-            )
 
 
 def _frozen(array: np.ndarray) -> np.ndarray:

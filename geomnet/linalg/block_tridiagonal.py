@@ -22,17 +22,19 @@ def factor(diagonal: np.ndarray, above: np.ndarray) -> np.ndarray | None:
     row, col = np.indices((size, size)).reshape(2, -1)
     band[size + row - col, :-1, col] = above[:, col, row].T
     try:
-        return cholesky_banded(
+        found: np.ndarray = cholesky_banded(
             band.reshape(2 * size, -1), overwrite_ab=True, lower=True, check_finite=False
         )
     except LinAlgError:
         return None
+    return found
 
 
 def solve(factor: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Solve with the factor of :func:`factor`; `right` is (K, ...)."""
     flat = right.reshape(-1)
-    return cho_solve_banded((factor, True), flat, check_finite=False).reshape(right.shape)
+    found: np.ndarray = cho_solve_banded((factor, True), flat, check_finite=False)
+    return found.reshape(right.shape)
 
 
 def eliminate(

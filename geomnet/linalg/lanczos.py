@@ -7,6 +7,7 @@ over all data, and costs far more than that.
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import Enum, auto
 
 import numpy as np
 from scipy.linalg import eigh, eigh_tridiagonal
@@ -61,8 +62,8 @@ def largest_eigenpairs(
         In rows.
     """
     space = _RitzSpace(apply, side, min(side, max(k + 40, min(8 * k, memory // (16 * side)))))
-    fresh = rng.normal(size=(1, side))
-    verifying, checked, wait = False, -np.inf, 0
+    fresh, wait = rng.normal(size=(1, side)), 0
+    verification = _Verification(k, tolerance)
     while True:
         fresh = space.extend(fresh)
         wait -= 1
@@ -72,32 +73,57 @@ def largest_eigenpairs(
             continue
         wait = STEPS
         values, vectors, errors = space.ritz(min(k + 1, side))
-        largest = max(values[0], 1e-300)
-        if space.filled == side:
+        verdict = _Verdict.FOUND if space.filled == side else verification.judge(values, errors)
+        if verdict is _Verdict.FOUND:
             return np.maximum(values[:k], 0.0), vectors[:k]
-        if errors[:k].max() <= tolerance * largest:
-            # the next one comes from random vectors alone: were a larger one left, it were that
-            next_known = verifying and errors[-1] <= max(NEXT * values[k - 1], tolerance * largest)
-            total = float(values[:k].sum())
-            if verifying and total - checked > tolerance * largest:
-                verifying = False  # it was among them: there may be others
-            elif next_known:
-                return np.maximum(values[:k], 0.0), vectors[:k]
-            if not verifying:
-                space.keep(k)
-                verifying, checked, fresh = True, total, rng.normal(size=(1, side))
-                continue
-        else:
-            verifying = False
+        if verdict is _Verdict.VERIFY:
+            space.keep(k)
+            fresh = rng.normal(size=(1, side))
+            continue
         if space.products > max_products:
             raise ConvergenceError(
                 f"the {k} largest eigenvalues were not found to {tolerance:g} in {max_products} "
-                f"products (residual {errors[:k].max() / largest:.1g} of the largest); ask for "
-                "fewer",
+                f"products (residual {errors[:k].max() / max(values[0], 1e-300):.1g} of the "
+                "largest); ask for fewer",
                 (values[:k], vectors[:k]),
             )
         if space.room == 0:
             fresh = space.restart(k)
+
+
+class _Verdict(Enum):
+    """What is to be done after a look at the space."""
+
+    GO_ON = auto()
+    VERIFY = auto()  # keep what has converged, and seek the next one from random vectors
+    FOUND = auto()
+
+
+class _Verification:
+    """Whether the k largest have converged, and whether none larger was missed.
+
+    The next one comes from random vectors alone: were a larger one left, it were that.
+    """
+
+    def __init__(self, k: int, tolerance: float) -> None:
+        self.k, self.tolerance = k, tolerance
+        self.running, self.total = False, -np.inf
+
+    def judge(self, values: np.ndarray, errors: np.ndarray) -> _Verdict:
+        """Judge k + 1 Ritz values, largest first, by the norms of their residuals."""
+        k, least = self.k, self.tolerance * max(values[0], 1e-300)
+        if errors[:k].max() > least:
+            self.running = False
+            return _Verdict.GO_ON
+        total = float(values[:k].sum())
+        if self.running and total - self.total > least:
+            self.running = False  # it was among them: there may be others
+        elif self.running and errors[-1] <= max(NEXT * values[k - 1], least):
+            return _Verdict.FOUND
+        if self.running:
+            return _Verdict.GO_ON
+        self.running, self.total = True, total
+        return _Verdict.VERIFY
 
 
 class _RitzSpace:
@@ -143,7 +169,7 @@ class _RitzSpace:
     def restart(self, k: int) -> np.ndarray:
         """Keep the leading vectors only; return the largest residuals, to go on with."""
         self.keep(max(k, min(self.filled - 8, k + max(8, (self.filled - k) // 3))))
-        return self._residuals
+        return np.asarray(self._residuals)
 
     def keep(self, keep: int) -> None:
         """Keep the leading vectors only."""

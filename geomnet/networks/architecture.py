@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 import numpy as np
 
 from ..errors import InputError
+from ..utils.arrays import Array
 from .layers.factors import AffineMap
 from .model import Model
 from .nodes import Stream
@@ -37,7 +38,7 @@ class Architecture(ABC):
         return int(np.prod(self.parameters_shape))
 
     @abstractmethod
-    def init(self, seed: int | np.random.Generator = 0) -> np.ndarray:
+    def init(self, seed: int | np.random.Generator = 0) -> Array:
         """Draw parameters of shape ``parameters_shape``."""
 
     @abstractmethod
@@ -76,8 +77,8 @@ class Architecture(ABC):
         return f"belongs to a {type(self).__name__}, which cannot be made wider"
 
     def split_unit(
-        self, theta: np.ndarray, stream: Stream, unit: int, share: float
-    ) -> tuple[Architecture, np.ndarray]:
+        self, theta: Array, stream: Stream, unit: int, share: float
+    ) -> tuple[Architecture, Array]:
         """The network with a unit of a stream made two, λ and 1 − λ, and its flat θ.
 
         Parameters
@@ -94,8 +95,8 @@ class Architecture(ABC):
 
 
 def split_rows(
-    theta: np.ndarray, place: AffineMap, stream: Stream, unit: int, share: float
-) -> tuple[np.ndarray, np.ndarray | None]:
+    theta: Array, place: AffineMap, stream: Stream, unit: int, share: float
+) -> tuple[Array, Array | None]:
     """W and b of a map after a unit of a stream is split: a row more, or a column more."""
     matrix, offset = place.split(theta)
     if place.start in {entering.start for entering in stream.into}:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from ..errors import InputError
 from ..geometry.sample import Sample
+from ..utils.arrays import Array
 from ..utils.validation import check_array, check_integer
 from .architecture import Architecture, split_rows
 from .layers.activations import activation_named
@@ -91,7 +93,7 @@ class FeedForward(Architecture):
         biases: Sequence[Any] | None = None,
         activation: str | Sequence[str] = "tanh",
         skips: Mapping[int, Any] | None = None,
-    ) -> tuple[FeedForward, np.ndarray]:
+    ) -> tuple[FeedForward, Array]:
         r"""Network and parameters from arrays.
 
         Parameters
@@ -130,29 +132,19 @@ class FeedForward(Architecture):
                 f"biases: expected one for each of {len(matrices)} weights (None for a layer "
                 f"without), got {len(offsets)}"
             )
-        parts: list[np.ndarray] = []
+        _check_chain(matrices)
+        parts: list[Array] = []
         for index, (matrix, offset) in enumerate(zip(matrices, offsets)):
-            if index and matrix.shape[1] != len(matrices[index - 1]):
-                raise InputError(
-                    f"weights[{index}]: takes {matrix.shape[1]} inputs, but weights[{index - 1}] "
-                    f"gives {len(matrices[index - 1])}; shapes are (out, in)"
-                )
             parts.append(matrix.reshape(-1))
             if offset is not None:
-                if np.shape(offset) == matrix.shape[1:] != matrix.shape[:1]:
-                    raise InputError(
-                        f"weights[{index}]: has shape {matrix.shape} beside a bias of "
-                        f"{len(offset)}; shapes are (out, in), so transpose matrices of (in, out), "
-                        "as scikit-learn and Keras store them"
-                    )
-                parts.append(check_array(f"biases[{index}]", offset, shape=(len(matrix),)))
+                parts.append(_bias(index, matrix, offset))
         widths = (matrices[0].shape[1], *(len(m) for m in matrices))
         has_bias = tuple(offset is not None for offset in offsets)
         network = cls(widths, activation, has_bias, skips or ())
         return network, np.concatenate(parts)
 
     @classmethod
-    def from_sklearn(cls, model: Any) -> tuple[FeedForward, np.ndarray]:
+    def from_sklearn(cls, model: Any) -> tuple[FeedForward, Array]:
         """Network and parameters of a fitted ``MLPClassifier`` or ``MLPRegressor``.
 
         Outputs are logits (the classifier's softmax or logistic function is the likelihood's) or
@@ -178,7 +170,7 @@ class FeedForward(Architecture):
         return cls.from_arrays(*read_sklearn(model))
 
     @classmethod
-    def from_torch(cls, module: Any, example: Any = None) -> tuple[FeedForward, np.ndarray]:
+    def from_torch(cls, module: Any, example: Any = None) -> tuple[FeedForward, Array]:
         """Network and parameters of a PyTorch module of Linear layers, activations and skips.
 
         ``torch.nn.Sequential``, and modules whose forward adds residuals or calls activations as
@@ -267,7 +259,7 @@ class FeedForward(Architecture):
             self._chain,
         )
 
-    def _chain(self, theta: np.ndarray, points: np.ndarray) -> StateChain:
+    def _chain(self, theta: Array, points: Array) -> StateChain:
         """States before the last layer that are as wide as the last of them, without a break.
 
         The input only where a skip carries it on.
@@ -289,8 +281,8 @@ class FeedForward(Architecture):
         return ""
 
     def split_unit(
-        self, theta: np.ndarray, stream: Stream, unit: int, share: float
-    ) -> tuple[FeedForward, np.ndarray]:
+        self, theta: Array, stream: Stream, unit: int, share: float
+    ) -> tuple[FeedForward, Array]:
         """A unit of a layer split."""
         matrices, biases = zip(
             *(split_rows(theta, place, stream, unit, share) for place in self.maps)
@@ -298,7 +290,7 @@ class FeedForward(Architecture):
         skips = {layer: (source, scale) for layer, source, scale in self.skips}
         return FeedForward.from_arrays(matrices, biases, self.activations, skips)
 
-    def init(self, seed: int | np.random.Generator = 0) -> np.ndarray:
+    def init(self, seed: int | np.random.Generator = 0) -> Array:
         """Draw parameters, (p,): W ~ N(0, g²/in), g² = 2 for ReLU and 1 else, biases zero."""
         rng = np.random.default_rng(seed)
         theta = np.zeros(self.n_parameters)
@@ -308,7 +300,7 @@ class FeedForward(Architecture):
             place.read(theta)[0][:] = gain * rng.normal(size=size) / np.sqrt(place.inputs)
         return theta
 
-    def unpack(self, theta: Any) -> tuple[list[np.ndarray], list[np.ndarray | None]]:
+    def unpack(self, theta: Any) -> tuple[list[Array], list[Array | None]]:
         """Weights (out, in) and biases (out,) or None, as ``from_arrays`` takes them."""
         theta = check_array("theta", theta, shape=self.parameters_shape)
         pairs = [place.read(theta) for place in self.maps]
@@ -320,12 +312,12 @@ class FeedForward(Architecture):
         theta = check_array("theta", theta, shape=self.parameters_shape)
         return self.program.run(theta, check_array("points", points, shape=(None, self.dim)))
 
-    def states(self, theta: Any, points: Any) -> list[np.ndarray]:
+    def states(self, theta: Any, points: Any) -> list[Array]:
         """States after every layer, the input first, each (n, width)."""
         values = self.linearise(theta, points).values
         return [values[0].copy(), *(values[index] for index in self._steps[1][1:])]
 
-    def __call__(self, theta: Any, points: Any) -> np.ndarray:
+    def __call__(self, theta: Any, points: Any) -> Array:
         """Outputs on points or a sample, (n, C)."""
         return self.linearise(theta, points).output
 
@@ -337,31 +329,55 @@ class FeedForward(Architecture):
         return f"FeedForward({widths}, {'/'.join(hidden)}{skips})"
 
 
+def _check_chain(matrices: Sequence[Array]) -> None:
+    """Raise where a matrix does not take what the one before gives."""
+    for index, (before, matrix) in enumerate(pairwise(matrices), start=1):
+        if matrix.shape[1] != len(before):
+            raise InputError(
+                f"weights[{index}]: takes {matrix.shape[1]} inputs, but weights[{index - 1}] "
+                f"gives {len(before)}; shapes are (out, in)"
+            )
+
+
+def _bias(index: int, matrix: Array, offset: Any) -> Array:
+    """A bias of as many numbers as the matrix has rows."""
+    if np.shape(offset) == matrix.shape[1:] != matrix.shape[:1]:
+        raise InputError(
+            f"weights[{index}]: has shape {matrix.shape} beside a bias of "
+            f"{len(offset)}; shapes are (out, in), so transpose matrices of (in, out), "
+            "as scikit-learn and Keras store them"
+        )
+    return check_array(f"biases[{index}]", offset, shape=(len(matrix),))
+
+
 def _skips(skips: Any, widths: tuple[int, ...]) -> tuple[tuple[int, int, float], ...]:
     """Skips as (layer, source, scale), in order, or what is wrong with them."""
     if not isinstance(skips, (Mapping, Sequence)):
         raise InputError(f"skips: expected a dict {{layer: scale}}, got {skips!r}")
     if isinstance(skips, Mapping):
         skips = [(k, *(s if isinstance(s, tuple) else (k, s))) for k, s in skips.items()]
-    found = []
-    for skip in skips:
-        if not isinstance(skip, Sequence) or len(skip) != 3:
-            raise InputError(f"skips: expected {{layer: scale}} or (source, scale), got {skip!r}")
-        layer, source, scale = skip
-        layer = check_integer("skips", layer, least=0)
-        source = check_integer("skips", source, least=0)
-        if layer > len(widths) - 2 or source > layer:
-            raise InputError(
-                f"skips: layer {layer} cannot add state {source}; layers are 0 to "
-                f"{len(widths) - 2}, and a layer adds a state before it"
-            )
-        if widths[layer + 1] != widths[source]:
-            raise InputError(
-                f"skips: layer {layer} gives {widths[layer + 1]} units, but state {source} has "
-                f"{widths[source]}; a residual needs as many"
-            )
-        found.append((layer, source, float(check_array("skips", scale, shape=()))))
+    found = [_skip(skip, widths) for skip in skips]
     layers = [layer for layer, _, _ in found]
     if len(set(layers)) < len(layers):
         raise InputError(f"skips: a layer adds one state only, got {found}")
     return tuple(sorted(found))
+
+
+def _skip(skip: Any, widths: tuple[int, ...]) -> tuple[int, int, float]:
+    """One skip as (layer, source, scale), or what is wrong with it."""
+    if not isinstance(skip, Sequence) or len(skip) != 3:
+        raise InputError(f"skips: expected {{layer: scale}} or (source, scale), got {skip!r}")
+    layer, source, scale = skip
+    layer = check_integer("skips", layer, least=0)
+    source = check_integer("skips", source, least=0)
+    if layer > len(widths) - 2 or source > layer:
+        raise InputError(
+            f"skips: layer {layer} cannot add state {source}; layers are 0 to "
+            f"{len(widths) - 2}, and a layer adds a state before it"
+        )
+    if widths[layer + 1] != widths[source]:
+        raise InputError(
+            f"skips: layer {layer} gives {widths[layer + 1]} units, but state {source} has "
+            f"{widths[source]}; a residual needs as many"
+        )
+    return layer, source, float(check_array("skips", scale, shape=()))

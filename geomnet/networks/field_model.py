@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from ..errors import InputError
+from ..utils.arrays import Array
 from .fields.field import Field
 from .integrators import Integrator
 from .layers.activations import activation_named
@@ -42,7 +43,7 @@ class FieldModel(Model):
         field: Field,
         depth: int,
         integrator: Integrator,
-        chain: Callable[[np.ndarray, np.ndarray], StateChain],
+        chain: Callable[[Array, Array], StateChain],
         readout: Readout | None = None,
     ) -> None:
         self.field, self.depth, self.integrator, self._chain = field, depth, integrator, chain
@@ -64,7 +65,7 @@ class FieldModel(Model):
         """Derivatives of all layers in their states, and the states."""
         return self.depth * self.dim * (self.dim + 1)
 
-    def linearise(self, theta: np.ndarray, points: np.ndarray) -> LinearisedModel:
+    def linearise(self, theta: Array, points: Array) -> LinearisedModel:
         """Run the network."""
         return _LinearisedField(self, theta, points)
 
@@ -74,7 +75,7 @@ class FieldModel(Model):
             raise InputError("readout: the model has one already")
         return FieldModel(self.field, self.depth, self.integrator, self._chain, readout)
 
-    def chain(self, theta: np.ndarray, points: np.ndarray) -> StateChain:
+    def chain(self, theta: Array, points: Array) -> StateChain:
         """All states, the input first."""
         return self._chain(theta[: self.depth * self.field.n_parameters], points)
 
@@ -112,7 +113,7 @@ def _stream(layers: range, size: int, end: End) -> Stream:
 class _LinearisedField(LinearisedModel):
     """A network of any field at one θ: its layers' own products, and Jacobians."""
 
-    def __init__(self, model: FieldModel, theta: np.ndarray, points: np.ndarray) -> None:
+    def __init__(self, model: FieldModel, theta: Array, points: Array) -> None:
         self.model, self.theta = model, theta
         depth, size = model.parameters_shape
         self.cut = depth * size
@@ -136,13 +137,13 @@ class _LinearisedField(LinearisedModel):
             self.values.append(self.output)
 
     @cached_property
-    def matrices(self) -> list[np.ndarray | None]:
+    def matrices(self) -> list[Array | None]:
         """Derivative of every value in the one before, (n, d, d); of the readout (C, d)."""
-        found: list[np.ndarray | None] = [None]
+        found: list[Array | None] = [None]
         found += [step.transition() for step in self.inner.layers]
         return found if self.model.readout_map is None else [*found, self.matrix]
 
-    def record(self, covectors: np.ndarray) -> ValueRecord:
+    def record(self, covectors: Array) -> ValueRecord:
         """Covectors on the output (n, q, C), pulled back to every value."""
         backs = [covectors]
         for matrix in self.matrices[:0:-1]:
@@ -151,7 +152,7 @@ class _LinearisedField(LinearisedModel):
         slopes = [None] * len(self.values)
         return ValueRecord(self.values, slopes, self.matrices, backs[::-1])
 
-    def push(self, directions: np.ndarray) -> np.ndarray:
+    def push(self, directions: Array) -> Array:
         """Change of the output, by the layers' own products."""
         shape = self.model.parameters_shape
         moved = np.stack(
@@ -160,9 +161,11 @@ class _LinearisedField(LinearisedModel):
         if self.model.readout_map is None:
             return moved
         d_matrix, d_offset = self.model.readout_map.split(directions)
-        return moved @ self.matrix.T + np.einsum("id,kcd->ikc", self.last, d_matrix) + d_offset
+        assert d_offset is not None
+        change: Array = np.einsum("id,kcd->ikc", self.last, d_matrix)
+        return moved @ self.matrix.T + change + d_offset
 
-    def pull(self, covectors: np.ndarray) -> np.ndarray:
+    def pull(self, covectors: Array) -> Array:
         """Covectors back to θ, by the layers' own products."""
         found = np.zeros((covectors.shape[1], len(self.theta)))
         back = covectors
@@ -177,7 +180,7 @@ class _LinearisedField(LinearisedModel):
             found[index, : self.cut] = pulled.reshape(-1)
         return found
 
-    def factors(self, covectors: np.ndarray) -> list[Factors]:
+    def factors(self, covectors: Array) -> list[Factors]:
         """Explicit rows layer by layer, as every layer acts on each datum apart."""
         found: list[Factors] = []
         back = covectors

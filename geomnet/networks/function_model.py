@@ -9,6 +9,7 @@ import autograd
 import numpy as np
 
 from ..errors import InputError
+from ..utils.arrays import Array
 from .layers.factors import ExplicitFactors, Factors
 from .model import Layer, LayerKind, LinearisedModel, Model
 from .readout import Readout
@@ -33,7 +34,7 @@ class FunctionModel(Model):
         self.dim = self.n_outputs = None
         self.parameters_shape = (size,)
 
-    def linearise(self, theta: np.ndarray, points: np.ndarray) -> LinearisedModel:
+    def linearise(self, theta: Array, points: Array) -> LinearisedModel:
         """Run the function, and see that it treats every datum by itself."""
         return _LinearisedFunction(self.function, theta, points)
 
@@ -52,9 +53,7 @@ class FunctionModel(Model):
 class _LinearisedFunction(LinearisedModel):
     """A function at one θ, by autograd: reverse mode, and reverse mode of it for products Jv."""
 
-    def __init__(
-        self, function: Callable[[Any, Any], Any], theta: np.ndarray, points: np.ndarray
-    ) -> None:
+    def __init__(self, function: Callable[[Any, Any], Any], theta: Array, points: Array) -> None:
         self.function, self.theta, self.points = function, theta, points
         try:
             self._pull, output = autograd.make_vjp(function, 0)(theta, points)
@@ -79,20 +78,20 @@ class _LinearisedFunction(LinearisedModel):
             )
         self.output = output
 
-    def push(self, directions: np.ndarray) -> np.ndarray:
+    def push(self, directions: Array) -> Array:
         """Products Jv: the pullback of the pullback."""
 
-        def pulled(covector):  # linear in the covector: its pullback is the product Jv
+        def pulled(covector: Any) -> Any:  # linear in the covector: its pullback is the product Jv
             return autograd.make_vjp(self.function, 0)(self.theta, self.points)[0](covector)
 
         push, _ = autograd.make_vjp(pulled)(np.zeros_like(self.output))
         return np.stack([push(v) for v in directions], axis=1)
 
-    def pull(self, covectors: np.ndarray) -> np.ndarray:
+    def pull(self, covectors: Array) -> Array:
         """Reverse mode, covector by covector."""
         return np.stack([self._pull(covectors[:, k]) for k in range(covectors.shape[1])])
 
-    def factors(self, covectors: np.ndarray) -> list[Factors]:
+    def factors(self, covectors: Array) -> list[Factors]:
         """Explicit rows: one pass a datum and covector."""
         rows = np.empty((*covectors.shape[:2], len(self.theta)))
         for index in range(len(self.points)):

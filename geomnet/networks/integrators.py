@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ..utils.arrays import Array
 from .fields.field import Field, LinearisedField
 
 __all__ = ["RK4", "Euler", "Integrator", "LinearisedStep", "Midpoint"]
@@ -28,7 +29,7 @@ class Integrator:
     order: ClassVar[int]
     """Order of convergence."""
 
-    def _stages(self, field: Field, x: Any, theta: Any, h: float) -> tuple[list, list]:
+    def _stages(self, field: Field, x: Any, theta: Any, h: float) -> tuple[list[Any], list[Any]]:
         inputs: list[Any] = []
         rates: list[Any] = []
         for row in self.a:
@@ -45,15 +46,15 @@ class Integrator:
     def step_jvp(
         self,
         field: Field,
-        x: np.ndarray,
-        theta: np.ndarray,
+        x: Array,
+        theta: Array,
         h: float,
-        dx: np.ndarray,
-        dtheta: np.ndarray,
-    ) -> tuple[np.ndarray, np.ndarray]:
+        dx: Array,
+        dtheta: Array,
+    ) -> tuple[Array, Array]:
         """State after one layer, and its change along (dx, dθ)."""
         inputs, rates = self._stages(field, x, theta, h)
-        changes: list[np.ndarray] = []
+        changes: list[Array] = []
         for row, stage in zip(self.a, inputs):
             moved = dx + h * sum((w * k for w, k in zip(row, changes) if w), start=0.0)
             changes.append(field.jvp(stage, theta, moved, dtheta))
@@ -63,24 +64,25 @@ class Integrator:
         )
 
     def step_vjp(
-        self, field: Field, x: np.ndarray, theta: np.ndarray, h: float, cotangent: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
+        self, field: Field, x: Array, theta: Array, h: float, cotangent: Array
+    ) -> tuple[Array, Array]:
         """Pull a covector back through one layer: (to x, to θ)."""
         inputs, _ = self._stages(field, x, theta, h) if len(self.a) > 1 else ([x], [])
         to_x, to_theta = cotangent.copy(), np.zeros(field.n_parameters)
-        stage_pulls: list[np.ndarray | None] = [None] * len(self.a)
+        stage_pulls: list[Array | None] = [None] * len(self.a)
         for s in reversed(range(len(self.a))):
             pull = h * self.b[s] * cotangent
             for r in range(s + 1, len(self.a)):
                 if self.a[r][s]:
                     pull = pull + h * self.a[r][s] * stage_pulls[r]  # type: ignore[operator]
-            stage_pulls[s], change = field.vjp(inputs[s], theta, pull)
-            to_x += stage_pulls[s]
+            back, change = field.vjp(inputs[s], theta, pull)
+            stage_pulls[s] = back
+            to_x += back
             to_theta += change
         return to_x, to_theta
 
     def linearise(
-        self, field: Field, x: np.ndarray, theta: np.ndarray, h: float, workspace: Any = None
+        self, field: Field, x: Array, theta: Array, h: float, workspace: Any = None
     ) -> LinearisedStep:
         """State after one layer, with its derivative in (x, θ)."""
         return LinearisedStep(self, field, x, theta, h, workspace)
@@ -96,8 +98,8 @@ class LinearisedStep:
         self,
         integrator: Integrator,
         field: Field,
-        x: np.ndarray,
-        theta: np.ndarray,
+        x: Array,
+        theta: Array,
         h: float,
         workspace: Any = None,
     ) -> None:
@@ -117,18 +119,19 @@ class LinearisedStep:
                 x = self.h * w * k if x is None else x + self.h * w * k
         return x
 
-    def jvp(self, dx: np.ndarray | None, dtheta: np.ndarray | None) -> np.ndarray:
+    def jvp(self, dx: Array | None, dtheta: Array | None) -> Array:
         """Change of the end along (dx, dθ), (n, d); None stands for zero."""
-        changes: list[np.ndarray] = []
+        changes: list[Array] = []
         for row, stage in zip(self.integrator.a, self.stages):
             changes.append(stage.jvp(self._combine(dx, row, changes), dtheta))
-        return self._combine(dx, self.integrator.b, changes)
+        moved: Array = self._combine(dx, self.integrator.b, changes)
+        return moved
 
-    def vjp(self, cotangent: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def vjp(self, cotangent: Array) -> tuple[Array, Array]:
         """Pull a covector on the end back: (to x, (n, d); to θ, (p,))."""
         a, b = self.integrator.a, self.integrator.b
         last = len(a) - 1
-        pulls: dict[int, np.ndarray] = {}
+        pulls: dict[int, Array] = {}
         to_x, to_theta = cotangent, None
         for s in range(last, -1, -1):
             column = tuple(a[r][s] for r in range(last, s, -1))
@@ -141,17 +144,17 @@ class LinearisedStep:
             to_theta = change if to_theta is None else to_theta + change
         return to_x, to_theta  # type: ignore[return-value]
 
-    def transition(self) -> np.ndarray:
+    def transition(self) -> Array:
         """∂(end)/∂x: a matrix at every point, as points do not interact in a layer, (n, d, d)."""
         n, d = self.end.shape
         units = np.eye(d)
         columns = [self.jvp(np.tile(unit, (n, 1)), None) for unit in units]
         return np.stack(columns, axis=-1)
 
-    def jacobian(self) -> np.ndarray:
+    def jacobian(self) -> Array:
         """∂(end)/∂θ as a matrix, (n·d, p)."""
         n, d = self.end.shape
-        jacobians: list[np.ndarray] = []
+        jacobians: list[Array] = []
         for row, stage in zip(self.integrator.a, self.stages):
             own = stage.jacobian()
             moved = self._combine(None, row, jacobians)
@@ -161,9 +164,10 @@ class LinearisedStep:
                 )
                 own = own + (slope @ moved.reshape(n, d, -1)).reshape(n * d, -1)
             jacobians.append(own)
-        return self._combine(None, self.integrator.b, jacobians)
+        found: Array = self._combine(None, self.integrator.b, jacobians)
+        return found
 
-    def gram(self) -> np.ndarray:
+    def gram(self) -> Array:
         """(∂(end)/∂θ)(∂(end)/∂θ)ᵀ, (n·d, n·d)."""
         if len(self.stages) == 1:
             return (self.h * self.integrator.b[0]) ** 2 * self.stages[0].gram()

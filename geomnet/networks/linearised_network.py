@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..utils.arrays import Array
 from .fields.field import Field
 from .integrators import Integrator, LinearisedStep
 
@@ -24,9 +25,7 @@ class LinearisedNetwork:
     points : ndarray, shape (n, d)
     """
 
-    def __init__(
-        self, field: Field, integrator: Integrator, theta: np.ndarray, points: np.ndarray
-    ) -> None:
+    def __init__(self, field: Field, integrator: Integrator, theta: Array, points: Array) -> None:
         self.theta = theta
         self.layers: list[LinearisedStep] = []
         depth = len(theta)
@@ -39,14 +38,14 @@ class LinearisedNetwork:
             self.layers.append(step)
             self.states[index + 1] = step.end
 
-    def jvp(self, dtheta: np.ndarray) -> np.ndarray:
+    def jvp(self, dtheta: Array) -> Array:
         """Change of every state along dθ (L, p): (L+1, n, d), zero at the input."""
         changes = np.zeros_like(self.states)
         for index, (step, dlayer) in enumerate(zip(self.layers, dtheta)):
             changes[index + 1] = step.jvp(changes[index] if index else None, dlayer)
         return changes
 
-    def vjp(self, cotangents: np.ndarray) -> np.ndarray:
+    def vjp(self, cotangents: Array) -> Array:
         """Pull covectors on the last state (n, d), or on every state (L+1, n, d), back to θ."""
         every = cotangents.ndim == 3
         back = cotangents[-1] if every else cotangents

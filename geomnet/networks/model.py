@@ -19,6 +19,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..geometry.curve import Curve
+from ..utils.arrays import Array
 from ..utils.validation import check_array
 from .layers.activations import Activation
 from .layers.factors import AffineMap, Factors
@@ -94,7 +95,7 @@ class Head:
     map: AffineMap
     activation: Activation
 
-    def __call__(self, theta: np.ndarray, state: np.ndarray) -> np.ndarray:
+    def __call__(self, theta: Array, state: Array) -> Array:
         """Outputs σ(Wφ + b) of states (n, d): (n, C)."""
         matrix, offset = self.map.read(theta)
         value = state @ matrix.T
@@ -115,7 +116,7 @@ class StateChain:
     """
 
     numbers: range
-    states: np.ndarray
+    states: Array
 
 
 class Wideable(Protocol):
@@ -128,8 +129,8 @@ class Wideable(Protocol):
         """Why the network cannot get one more unit in a layer; empty where it can."""
 
     def split_unit(
-        self, theta: np.ndarray, stream: Stream, unit: int, share: float
-    ) -> tuple[Wideable, np.ndarray]:
+        self, theta: Array, stream: Stream, unit: int, share: float
+    ) -> tuple[Wideable, Array]:
         """The network with a unit of a stream made two, and its flat θ."""
 
 
@@ -142,25 +143,25 @@ class LinearisedModel(ABC):
         Likelihood parameters z of the data.
     """
 
-    output: np.ndarray
+    output: Array
 
     @abstractmethod
-    def push(self, directions: np.ndarray) -> np.ndarray:
+    def push(self, directions: Array) -> Array:
         """Change of z along directions (k, p): (n, k, C)."""
 
     @abstractmethod
-    def pull(self, covectors: np.ndarray) -> np.ndarray:
+    def pull(self, covectors: Array) -> Array:
         """Pull covectors on z (n, k, C) back to θ, summed over the data: (k, p)."""
 
     @abstractmethod
-    def factors(self, covectors: np.ndarray) -> list[Factors]:
+    def factors(self, covectors: Array) -> list[Factors]:
         """Rows r·∂z/∂θ of every datum for its q covectors (n, q, C), by parts of θ."""
 
-    def each_factor(self, covectors: np.ndarray) -> Iterator[Factors]:
+    def each_factor(self, covectors: Array) -> Iterator[Factors]:
         """The same one by one, in any order, for who needs no two of them at once."""
         yield from self.factors(covectors)
 
-    def record(self, covectors: np.ndarray) -> NodeRecord:
+    def record(self, covectors: Array) -> NodeRecord:
         """Covectors on z (n, q, C) pulled back to the nodes of the network."""
         raise UnknownNodesError("network: its nodes are not known")
 
@@ -194,14 +195,14 @@ class Model(ABC):
     head: Head | None = None
     readout_map: AffineMap | None = None
     """Where a readout that was added lies in θ; it is the head then."""
-    theta: np.ndarray | None = None
+    theta: Array | None = None
     architecture: Wideable | None = None
     """The network of ours that it was made of, which a split unit makes wider."""
 
     # -- owed ---------------------------------------------------------------------------------
 
     @abstractmethod
-    def linearise(self, theta: np.ndarray, points: np.ndarray) -> LinearisedModel:
+    def linearise(self, theta: Array, points: Array) -> LinearisedModel:
         """Values on points (n, d) at θ (p,), with the derivative in θ."""
 
     @abstractmethod
@@ -218,7 +219,7 @@ class Model(ABC):
             "gn.FeedForward or a gn.Network"
         )
 
-    def chain(self, theta: np.ndarray, points: np.ndarray) -> StateChain:
+    def chain(self, theta: Array, points: Array) -> StateChain:
         """States of one shape that the head reads, in order."""
         raise InputError("network: expected gn.Network or gn.FeedForward, got a function")
 
@@ -248,18 +249,18 @@ class Model(ABC):
         """Length p of θ."""
         return self.layers[-1].stop
 
-    def values(self, theta: np.ndarray, points: np.ndarray) -> np.ndarray:
+    def values(self, theta: Array, points: Array) -> Array:
         """Likelihood parameters z, (n, C)."""
         return self.linearise(theta, points).output
 
-    def states(self, theta: np.ndarray, points: np.ndarray) -> Curve:
+    def states(self, theta: Array, points: Array) -> Curve:
         """The states as a curve of maps, where at least two have one shape."""
         found = self.chain(theta, points)
         if len(found.states) < 2:
             raise InputError("network: no two of its states have one shape, so they are no curve")
         return Curve(found.states)
 
-    def read(self, theta: np.ndarray, state: np.ndarray) -> np.ndarray:
+    def read(self, theta: Array, state: Array) -> Array:
         """What the head makes of a state (n, d): (n, C)."""
         if self.head is None:
             raise InputError(
@@ -268,7 +269,7 @@ class Model(ABC):
             )
         return self.head(theta, state)
 
-    def flatten(self, theta: Any, readout: Readout | None = None) -> np.ndarray:
+    def flatten(self, theta: Any, readout: Readout | None = None) -> Array:
         """θ as the network takes it, and a readout's parameters behind it, as one vector (p,).
 
         Parameters
@@ -279,14 +280,14 @@ class Model(ABC):
         """
         shape = self.parameters_shape
         found = check_array("theta", theta)
-        if found.ndim == 1:  # with a readout that was added before, whole
-            shape = (self.n_parameters,)
+        if found.ndim == 1:  # flat; without a readout beside it, with the one that was added
+            shape = (self.n_parameters if readout is None else int(np.prod(shape)),)
         found = check_array("theta", found, shape=shape).reshape(-1)
         if readout is not None:
             found = np.concatenate([found, readout.weight.reshape(-1), readout.bias])
         return found
 
-    def unflatten(self, theta: np.ndarray) -> tuple[np.ndarray, Readout | None]:
+    def unflatten(self, theta: Array) -> tuple[Array, Readout | None]:
         """Inverse of :meth:`flatten`: θ as the network takes it, and the readout."""
         readout = None
         if self.readout_map is not None:
@@ -297,7 +298,7 @@ class Model(ABC):
         return theta.reshape(self.parameters_shape).copy(), readout
 
     @property
-    def own_theta(self) -> np.ndarray:
+    def own_theta(self) -> Array:
         """The parameters that came with the network, or were given; an error without."""
         if self.theta is None:
             raise InputError(

@@ -15,6 +15,7 @@ from scipy.optimize import brentq
 from ..errors import InputError
 from ..geometry.curve import Curve
 from ..geometry.sample import Sample
+from ..utils.arrays import Array
 from ..utils.validation import check_array, check_integer, check_positive
 from .architecture import Architecture
 from .field_model import FieldModel
@@ -79,19 +80,19 @@ class Network(Architecture):
         """Shape (L, p) of θ."""
         return self.depth, self.field.n_parameters
 
-    def init(self, seed: int | np.random.Generator = 0) -> np.ndarray:
+    def init(self, seed: int | np.random.Generator = 0) -> Array:
         """Draw initial parameters, (L, p)."""
         rng = np.random.default_rng(seed)
         return np.stack([self.field.init(rng) for _ in range(self.depth)])
 
-    def _check(self, theta: Any, points: Any) -> tuple[np.ndarray, np.ndarray]:
+    def _check(self, theta: Any, points: Any) -> tuple[Array, Array]:
         points = points.points if isinstance(points, Sample) else points
         return (
             check_array("theta", theta, shape=self.parameters_shape),
             check_array("points", points, shape=(None, self.dim)),
         )
 
-    def states(self, theta: Any, points: Any) -> np.ndarray:
+    def states(self, theta: Any, points: Any) -> Array:
         """States after every layer, the input first, (L+1, n, d)."""
         theta, x = self._check(theta, points)
         states = [x]
@@ -99,17 +100,16 @@ class Network(Architecture):
             states.append(self.integrator.step(self.field, states[-1], layer, 1 / self.depth))
         return np.stack(states)
 
-    def __call__(self, theta: Any, points: Any) -> np.ndarray:
+    def __call__(self, theta: Any, points: Any) -> Array:
         """Last state φ_L of points or a sample, (n, d)."""
-        return self.states(theta, points)[-1]
+        last: Array = self.states(theta, points)[-1]
+        return last
 
     def curve(self, theta: Any, sample: Any) -> Curve:
         """Curve of maps the network runs through on a sample."""
         return Curve(self.states(theta, sample))
 
-    def jvp(
-        self, theta: Any, points: Any, dtheta: Any, dpoints: Any = None
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def jvp(self, theta: Any, points: Any, dtheta: Any, dpoints: Any = None) -> tuple[Array, Array]:
         """States and their change along (dθ, dx), each (L+1, n, d)."""
         theta, x = self._check(theta, points)
         dtheta = check_array("dtheta", dtheta, shape=self.parameters_shape)
@@ -121,7 +121,7 @@ class Network(Architecture):
             changes.append(dx)
         return np.stack(states), np.stack(changes)
 
-    def vjp(self, theta: Any, states: Any, cotangents: Any) -> tuple[np.ndarray, np.ndarray]:
+    def vjp(self, theta: Any, states: Any, cotangents: Any) -> tuple[Array, Array]:
         """Pull covectors on the states back to parameters and input.
 
         Parameters
@@ -173,7 +173,7 @@ class Network(Architecture):
             self._chain,
         )
 
-    def _chain(self, theta: np.ndarray, points: np.ndarray) -> StateChain:
+    def _chain(self, theta: Array, points: Array) -> StateChain:
         """All states, the input first."""
         states = self.states(theta.reshape(self.parameters_shape), points)
         return StateChain(range(len(states)), states)
@@ -206,8 +206,8 @@ class Network(Architecture):
         return ""
 
     def split_unit(
-        self, theta: np.ndarray, stream: Stream, unit: int, share: float
-    ) -> tuple[Network, np.ndarray]:
+        self, theta: Array, stream: Stream, unit: int, share: float
+    ) -> tuple[Network, Array]:
         """A unit of one layer split; the others get one that nothing leads to or from."""
         field = self.field.widened()
         if field is None:
@@ -220,7 +220,7 @@ class Network(Architecture):
 
     # -- Lipschitz bounds ---------------------------------------------------------------------
 
-    def step_lipschitz(self, theta: Any) -> np.ndarray | None:
+    def step_lipschitz(self, theta: Any) -> Array | None:
         r"""Bound of each layer's Lip(x ↦ x' − x), (L,); None where the field knows none.
 
         Where it is below 1 the layer is invertible, and the network a diffeomorphism (for a
@@ -240,7 +240,7 @@ class Network(Architecture):
             stages.append(size * (1 + sum(abs(w) * k for w, k in zip(row, stages))))
         return sum(abs(w) * k for w, k in zip(self.integrator.b, stages))
 
-    def limit_step_lipschitz(self, theta: Any, bound: float) -> np.ndarray:
+    def limit_step_lipschitz(self, theta: Any, bound: float) -> Array:
         """Scale down the layers whose step passes a Lipschitz bound, so that none does.
 
         Parameters
@@ -265,7 +265,7 @@ class Network(Architecture):
             size = brentq(lambda s: self._step_bound(s) - bound, 0.0, bound)
         for layer in range(self.depth):
             theta[layer] = self.field.limit_lipschitz(theta[layer], size * self.depth)
-        return theta
+        return np.asarray(theta)
 
     def is_invertible(self, theta: Any) -> bool | None:
         """True where every layer's bound is below 1; None where that proves nothing."""

@@ -21,6 +21,7 @@ from enum import StrEnum
 
 import numpy as np
 
+from ..utils.arrays import Array
 from .layers.factors import AffineMap, FixedMap
 
 __all__ = ["EdgeSet", "End", "NodeLayer", "NodeRecord", "Nodes", "Stream", "ValueRecord"]
@@ -144,15 +145,15 @@ class Nodes:
     @property
     def n_nodes(self) -> int:
         """Number of nodes."""
-        return self.layers[-1].nodes.stop
+        return self.layers[-1].start + self.layers[-1].size
 
     @property
-    def layer(self) -> np.ndarray:
+    def layer(self) -> Array:
         """Layer of every node, (N,)."""
         return np.repeat(np.arange(len(self.layers)), [part.size for part in self.layers])
 
     @property
-    def unit(self) -> np.ndarray:
+    def unit(self) -> Array:
         """Place of every node in its layer, (N,)."""
         return np.concatenate([np.arange(part.size) for part in self.layers])
 
@@ -161,22 +162,22 @@ class NodeRecord(ABC):
     """Nodes and edges of a network on n data, with q covectors a datum pulled back to them."""
 
     @abstractmethod
-    def output(self, layer: NodeLayer) -> np.ndarray:
+    def output(self, layer: NodeLayer) -> Array:
         """Outputs h of the nodes of a layer, (n, size)."""
 
     @abstractmethod
-    def covector(self, layer: NodeLayer) -> np.ndarray:
+    def covector(self, layer: NodeLayer) -> Array:
         """Covectors times the total derivative ∂z/∂h in these outputs, (n, q, size)."""
 
     @abstractmethod
-    def signal(self, edges: EdgeSet) -> np.ndarray:
+    def signal(self, edges: EdgeSet) -> Array:
         """Covectors where edges arrive, (n, q, out).
 
         Of an affine map at the pre-activations it computes; of a skip at the sum.
         """
 
     @abstractmethod
-    def weight(self, edges: EdgeSet) -> np.ndarray:
+    def weight(self, edges: EdgeSet) -> Array:
         """Weights of the edges of a map: (out, in), or (n, out, in) where the data change them."""
 
 
@@ -195,28 +196,28 @@ class ValueRecord(NodeRecord):
         The covectors at every value.
     """
 
-    values: Sequence[np.ndarray]
-    slopes: Sequence[np.ndarray | None]
-    matrices: Sequence[np.ndarray | None]
-    backs: Sequence[np.ndarray | None]
+    values: Sequence[Array]
+    slopes: Sequence[Array | None]
+    matrices: Sequence[Array | None]
+    backs: Sequence[Array | None]
 
-    def output(self, layer: NodeLayer) -> np.ndarray:
+    def output(self, layer: NodeLayer) -> Array:
         """The value that the layer is."""
         return self.values[layer.value]
 
-    def covector(self, layer: NodeLayer) -> np.ndarray:
+    def covector(self, layer: NodeLayer) -> Array:
         """The covector at that value."""
         back = self.backs[layer.value]
         assert back is not None
         return back
 
-    def signal(self, edges: EdgeSet) -> np.ndarray:
+    def signal(self, edges: EdgeSet) -> Array:
         """The covector at the value, through the slope of its activation."""
         slope, back = self.slopes[edges.step], self.backs[edges.step]
         assert back is not None
         return back if slope is None else back * slope[:, None, :]
 
-    def weight(self, edges: EdgeSet) -> np.ndarray:
+    def weight(self, edges: EdgeSet) -> Array:
         """The matrix of the step."""
         matrix = self.matrices[edges.step]
         assert matrix is not None

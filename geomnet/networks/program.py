@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
+from ..utils.arrays import Array
 from .layers.activations import Activation
 from .layers.factors import AffineFactors, AffineMap, Factors, FixedMap
 from .model import LinearisedModel
@@ -134,7 +135,7 @@ class AffineProgram:
         ]
         return {start: starts.count(start) for start in starts}
 
-    def run(self, theta: np.ndarray, points: np.ndarray) -> LinearisedProgram:
+    def run(self, theta: Array, points: Array) -> LinearisedProgram:
         """Run the program on points (n, d)."""
         return LinearisedProgram(self, theta, points)
 
@@ -147,12 +148,12 @@ class LinearisedProgram(LinearisedModel):
     matrix product.
     """
 
-    def __init__(self, program: AffineProgram, theta: np.ndarray, points: np.ndarray) -> None:
+    def __init__(self, program: AffineProgram, theta: Array, points: Array) -> None:
         self.program, self.theta = program, theta
-        self.values: list[np.ndarray] = [points]
+        self.values: list[Array] = [points]
         """Values of the program, the input first, each (n, units), by ``program.scales``."""
-        self.slopes: list[np.ndarray | None] = [None]
-        self.matrices: list[np.ndarray | None] = [None]
+        self.slopes: list[Array | None] = [None]
+        self.matrices: list[Array | None] = [None]
         with np.errstate(all="ignore"):  # what overflows is named below
             for step in program.scaled_steps:
                 self._take(step)
@@ -187,10 +188,10 @@ class LinearisedProgram(LinearisedModel):
         self.slopes.append(slope)
         self.matrices.append(matrix)
 
-    def push(self, directions: np.ndarray) -> np.ndarray:
+    def push(self, directions: Array) -> Array:
         """Change of the output along directions (k, p): (n, k, C)."""
         count, n = len(directions), len(self.values[0])
-        changes: list[np.ndarray | None] = [None]
+        changes: list[Array | None] = [None]
         for index, step in enumerate(self.program.scaled_steps, start=1):
             if isinstance(step, Combine):
                 changes.append(_combine(changes, step))
@@ -202,8 +203,8 @@ class LinearisedProgram(LinearisedModel):
         return np.zeros((n, count, self.output.shape[1])) if last is None else last
 
     def _moved(
-        self, index: int, step: Affine, moved: np.ndarray | None, directions: np.ndarray
-    ) -> np.ndarray | None:
+        self, index: int, step: Affine, moved: Array | None, directions: Array
+    ) -> Array | None:
         """Change of one value, its source having changed by `moved`."""
         count, n = len(directions), len(self.values[0])
         matrix, slope = self.matrices[index], self.slopes[index]
@@ -222,7 +223,7 @@ class LinearisedProgram(LinearisedModel):
             change *= slope[:, None, :]
         return change
 
-    def pull(self, covectors: np.ndarray) -> np.ndarray:
+    def pull(self, covectors: Array) -> Array:
         """Pull covectors on the output (n, k, C) back to θ: (k, p)."""
         n, count, _ = covectors.shape
         found = np.zeros((count, len(self.theta)))
@@ -234,13 +235,13 @@ class LinearisedProgram(LinearisedModel):
                 to_offset += signal.sum(axis=0)
         return found
 
-    def factors(self, covectors: np.ndarray) -> list[Factors]:
+    def factors(self, covectors: Array) -> list[Factors]:
         """Inputs and signals of every map for covectors (n, q, C): the layer factors."""
         return sorted(self.each_factor(covectors), key=lambda factors: factors.start)
 
-    def each_factor(self, covectors: np.ndarray) -> Iterator[Factors]:
+    def each_factor(self, covectors: Array) -> Iterator[Factors]:
         """The layer factors from the last map to the first, as the signals reach them."""
-        parts: dict[int, tuple[list[np.ndarray], list[np.ndarray]]] = {}
+        parts: dict[int, tuple[list[Array], list[Array]]] = {}
         for step, signal in self._backward(covectors):
             place = step.map
             assert isinstance(place, AffineMap)
@@ -252,62 +253,96 @@ class LinearisedProgram(LinearisedModel):
                 yield AffineFactors(place, *parts.pop(place.start))
                 del inputs, signals
 
-    def record(self, covectors: np.ndarray) -> ValueRecord:
+    def record(self, covectors: Array) -> ValueRecord:
         """Covectors on the output (n, q, C), pulled back to every value."""
-        backs: list[np.ndarray | None] = []
+        backs: list[Array | None] = []
         for _ in self._backward(covectors, backs):
             pass
         return ValueRecord(self.values, self.slopes, self.matrices, backs)
 
     def _backward(
-        self, covectors: np.ndarray, keep: list[np.ndarray | None] | None = None
-    ) -> Iterator[tuple[Affine, np.ndarray]]:
+        self, covectors: Array, keep: list[Array | None] | None = None
+    ) -> Iterator[tuple[Affine, Array]]:
         """Steps with a map of θ, from the last to the first, with their signals (n, k, out).
 
         With `keep`, it is filled with the covectors at every value, the input's too.
         """
-        n, count, _ = covectors.shape
-        backs: list[np.ndarray | None] = [None] * len(self.values)
-        owned = [False] * len(self.values)  # whether an array may be written over
-        backs[-1] = covectors
-
-        def send(target: int, array: np.ndarray, own: bool) -> None:
-            if keep is None and not self.program.depends[target]:
-                return
-            if backs[target] is None:
-                backs[target], owned[target] = array, own
-            elif owned[target]:
-                backs[target] += array
-            else:
-                backs[target], owned[target] = backs[target] + array, True
-
+        backs = _Backs(len(self.values), covectors, None if keep is not None else self.program)
         for index in range(len(self.values) - 1, 0, -1):
-            step, back = self.program.scaled_steps[index - 1], backs[index]
+            step, back = self.program.scaled_steps[index - 1], backs.arrays[index]
             if back is None:
                 continue
             if isinstance(step, Combine):
                 for source, coefficient in zip(step.sources, step.coefficients):
                     one = coefficient == 1.0
-                    send(source, back if one else coefficient * back, not one)
+                    backs.send(source, back if one else coefficient * back, not one)
                 continue
-            slope = self.slopes[index]
-            if slope is None:
-                signal = back
-            elif owned[index] and keep is None:
-                signal = np.multiply(back, slope[:, None, :], out=back)
-            else:
-                signal = back * slope[:, None, :]
-            if keep is not None or self.program.depends[step.source]:
+            signal = self._signal(index, back, backs.may_overwrite(index))
+            if backs.wants(step.source):
                 matrix = self.matrices[index]
                 assert matrix is not None
-                through = signal.reshape(n * count, -1) @ matrix
-                send(step.source, through.reshape(n, count, -1), True)
+                through = signal.reshape(-1, signal.shape[2]) @ matrix
+                backs.send(step.source, through.reshape(*signal.shape[:2], -1), True)
             if isinstance(step.map, AffineMap):
                 yield step, signal
-            if keep is None:
-                backs[index] = None
+            backs.drop(index)
         if keep is not None:
-            keep[:] = backs
+            keep[:] = backs.arrays
+
+    def _signal(self, index: int, back: Array, overwrite: bool) -> Array:
+        """A covector at a value, pulled through the slope of its activation."""
+        slope = self.slopes[index]
+        if slope is None:
+            return back
+        if overwrite:
+            return np.multiply(back, slope[:, None, :], out=back)
+        return back * slope[:, None, :]
+
+
+class _Backs:
+    """Covectors at the values of a program, as they come in from the last to the first.
+
+    Parameters
+    ----------
+    count : int
+        Number of values, the input first.
+    covectors : ndarray, shape (n, k, C)
+        At the last.
+    program : AffineProgram or None
+        Where given, only covectors that lead to parameters are kept, and those only as long as
+        they are needed; else all stay.
+    """
+
+    def __init__(self, count: int, covectors: Array, program: AffineProgram | None) -> None:
+        self.arrays: list[Array | None] = [None] * count
+        self.owned = [False] * count  # whether an array may be written over
+        self.arrays[-1] = covectors
+        self.program = program
+
+    def wants(self, target: int) -> bool:
+        """Whether a covector there is needed."""
+        return self.program is None or self.program.depends[target]
+
+    def may_overwrite(self, index: int) -> bool:
+        """Whether the array there is nobody else's, and not kept."""
+        return self.owned[index] and self.program is not None
+
+    def send(self, target: int, array: Array, own: bool) -> None:
+        """Add a covector at a value."""
+        if not self.wants(target):
+            return
+        here = self.arrays[target]
+        if here is None:
+            self.arrays[target], self.owned[target] = array, own
+        elif self.owned[target]:
+            here += array
+        else:
+            self.arrays[target], self.owned[target] = here + array, True
+
+    def drop(self, index: int) -> None:
+        """Make room where a covector is no longer needed."""
+        if self.program is not None:
+            self.arrays[index] = None
 
 
 def _combine(values: list[Any], step: Combine) -> Any:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 
 import numpy as np
 
 from ..errors import InputError
+from ..utils.arrays import Array
 from .layers.activations import activation_named
 from .layers.factors import AffineMap, FixedMap
 from .model import Head, Layer, LayerKind, Model, StateChain, readout_map
@@ -43,13 +44,13 @@ class ProgramModel(Model):
         n_outputs: int,
         parameters_shape: tuple[int, ...],
         head: Head | None,
-        chain: Callable[[np.ndarray, np.ndarray], StateChain],
+        chain: Callable[[Array, Array], StateChain],
     ) -> None:
         self.program, self.layers = program, layers
         self.dim, self.n_outputs = dim, n_outputs
         self.parameters_shape, self.head, self._chain = parameters_shape, head, chain
 
-    def linearise(self, theta: np.ndarray, points: np.ndarray) -> LinearisedProgram:
+    def linearise(self, theta: Array, points: Array) -> LinearisedProgram:
         """Run the program."""
         return self.program.run(theta, points)
 
@@ -72,7 +73,7 @@ class ProgramModel(Model):
         found.readout_map = place
         return found
 
-    def chain(self, theta: np.ndarray, points: np.ndarray) -> StateChain:
+    def chain(self, theta: Array, points: Array) -> StateChain:
         """States of one shape that the head reads."""
         stop = None if self.readout_map is None else self.readout_map.start
         return self._chain(theta[:stop], points)
@@ -239,18 +240,22 @@ def _stream(
     into = {_key(step.map): step.map for value, step in affine if value in values}
     out = {_key(step.map): step.map for _, step in affine if step.source in values}
     numbers = [number for number, part in enumerate(layers) if part.value in values]
-    maps = [*into.values(), *out.values()]
-    end = End.INPUT if 0 in values else End.OUTPUT if len(steps) in values else End.NONE
+    learned_into, learned_out = _learned(into.values()), _learned(out.values())
     return Stream(
         tuple(numbers),
         layers[numbers[0]].size,
-        tuple(place for place in into.values() if isinstance(place, AffineMap)),
-        tuple(place for place in out.values() if isinstance(place, AffineMap)),
+        learned_into,
+        learned_out,
         frozenset(step.activation.name for value, step in affine if value in values),
-        any(value in values for value in sums),
-        any(isinstance(place, FixedMap) for place in maps),
-        end,
+        not values.isdisjoint(sums),
+        len(learned_into) + len(learned_out) < len(into) + len(out),
+        End.INPUT if 0 in values else End.OUTPUT if len(steps) in values else End.NONE,
     )
+
+
+def _learned(places: Iterable[AffineMap | FixedMap]) -> tuple[AffineMap, ...]:
+    """Those maps that are part of θ."""
+    return tuple(place for place in places if isinstance(place, AffineMap))
 
 
 def _key(place: AffineMap | FixedMap) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
+from ..utils.arrays import Array
 from ..utils.validation import check_array
 
 __all__ = ["Readout"]
@@ -30,8 +31,8 @@ class Readout:
     array([[2.]])
     """
 
-    weight: np.ndarray
-    bias: np.ndarray = None  # type: ignore[assignment]
+    weight: Array
+    bias: Array = None  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
         weight = check_array("weight", self.weight, ndim=2)
@@ -41,7 +42,7 @@ class Readout:
         object.__setattr__(self, "weight", weight)
         object.__setattr__(self, "bias", check_array("bias", bias, shape=(len(weight),)))
 
-    def __call__(self, states: Any) -> np.ndarray:
+    def __call__(self, states: Any) -> Array:
         """Return Wφ + b for states (..., d): (..., C)."""
         return np.asarray(states, dtype=np.float64) @ self.weight.T + self.bias
 

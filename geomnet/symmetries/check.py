@@ -17,7 +17,7 @@ from .moved import Moved
 from .moves import flip, permute, rescale, shift
 from .quantities import Value, difference, read
 from .split import split
-from .subject import KINDS, Subject
+from .subject import MoveKind, Subject
 
 __all__ = ["GaugeCheck", "GaugeReport", "check"]
 
@@ -208,7 +208,7 @@ def check(
                     gaps = difference(value, after[name], moved, f"{_called(name)} after {where}")
                     worst[name] = np.maximum(worst[name], gaps)
             checks += [
-                GaugeCheck(kind, layers, name, float(gaps[0]), float(gaps[1]), tolerance)
+                GaugeCheck(str(kind), layers, name, float(gaps[0]), float(gaps[1]), tolerance)
                 for name, gaps in worst.items()
             ]
     if not checks:
@@ -218,25 +218,25 @@ def check(
     return GaugeReport(getattr(quantity, "__name__", repr(quantity)), tuple(checks))
 
 
-def _kinds(kinds: Any, softmax: bool) -> tuple[str, ...]:
+def _kinds(kinds: Any, softmax: bool) -> tuple[MoveKind, ...]:
     """Kinds asked for, or all that leave what the outputs mean."""
     if kinds is None:
-        return KINDS if softmax else KINDS[:-1]
+        return tuple(kind for kind in MoveKind if softmax or kind is not MoveKind.SHIFT)
     if isinstance(kinds, str):
         kinds = (kinds,)
-    return tuple(check_choice("kinds", kind, KINDS) for kind in kinds)
+    return tuple(MoveKind(check_choice("kinds", kind, tuple(MoveKind))) for kind in kinds)
 
 
-def _moves(subject: Subject, kind: str) -> list[tuple[tuple[int, ...], Callable[..., Moved]]]:
+def _moves(subject: Subject, kind: MoveKind) -> list[tuple[tuple[int, ...], Callable[..., Moved]]]:
     """Random moves of a kind, one for each stream that has it, with its layers."""
-    if kind == "shift":
+    if kind is MoveKind.SHIFT:
         layers = subject.layers_with(kind)
         return [(layers, partial(_shift, subject))] if layers else []
     return [
         (stream.layers, partial(_RANDOM[kind], stream=stream))
         for stream in subject.streams
         if subject.refusal(stream, stream.layers[0], kind) is None
-        and not (kind == "permute" and stream.size == 1)
+        and not (kind is MoveKind.PERMUTE and stream.size == 1)
     ]
 
 
@@ -270,11 +270,11 @@ def _shift(subject: Subject, network: Any, theta: Any, rng: Any, readout: Any) -
     return shift(network, theta, weights, bias, readout)
 
 
-_RANDOM: dict[str, Callable[..., Moved]] = {
-    "permute": _permute,
-    "rescale": _rescale,
-    "flip": _flip,
-    "split": _split,
+_RANDOM: dict[MoveKind, Callable[..., Moved]] = {
+    MoveKind.PERMUTE: _permute,
+    MoveKind.RESCALE: _rescale,
+    MoveKind.FLIP: _flip,
+    MoveKind.SPLIT: _split,
 }
 
 

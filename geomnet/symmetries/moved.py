@@ -85,9 +85,9 @@ class Moved:
         """
         old = numbers("before", before.layer, before.unit, self.sizes_before)
         new = numbers("after", after.layer, after.unit, self.sizes)
-        return self._match(old, new)
+        return self.match_numbers(old, new)
 
-    def _match(self, old: np.ndarray, new: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def match_numbers(self, old: np.ndarray, new: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The same for nodes by number."""
         order = np.argsort(new, kind="stable")
         was, first = np.unique(self.nodes[new[order]], return_index=True)
@@ -108,7 +108,8 @@ def numbers(name: str, layer: Any, unit: Any, sizes: tuple[int, ...]) -> np.ndar
         raise InputError(
             f"{name}: has a unit that its layer has not; the layers' sizes are {sizes}"
         )
-    return starts[layer] + unit
+    found: np.ndarray = starts[layer] + unit
+    return found
 
 
 def moved_by(subject: Subject, nodes: np.ndarray) -> Moved:

@@ -16,7 +16,7 @@ from ..networks.nodes import Stream
 from ..networks.readout import Readout
 from ..utils.validation import check_array
 from .moved import Moved, moved_by
-from .subject import Subject
+from .subject import MoveKind, Subject
 
 __all__ = ["flip", "permute", "rescale", "shift"]
 
@@ -59,7 +59,7 @@ def permute(
     array([0, 1, 4, 2, 3, 5])
     """
     subject = Subject(network, theta, readout)
-    stream = subject.stream(layer, "permute")
+    stream = subject.stream(layer, MoveKind.PERMUTE)
     order = np.asarray(order)
     units = np.arange(stream.size)
     whole = order.shape == units.shape and order.dtype.kind in "iu"
@@ -114,7 +114,7 @@ def rescale(
     array([ 6. , 10. ,  0.5,  0.5])
     """
     subject = Subject(network, theta, readout)
-    stream = subject.stream(layer, "rescale")
+    stream = subject.stream(layer, MoveKind.RESCALE)
     factors = check_array("factors", factors)
     if factors.shape not in ((), (stream.size,)):
         raise InputError(
@@ -157,7 +157,7 @@ def flip(network: Any, theta: Any, layer: int, units: Any, readout: Readout | No
     array([ 3., -1.,  1., -5.])
     """
     subject = Subject(network, theta, readout)
-    stream = subject.stream(layer, "flip")
+    stream = subject.stream(layer, MoveKind.FLIP)
     units = np.atleast_1d(np.asarray(units))
     if units.size == 0:
         units = units.astype(int)

@@ -11,7 +11,7 @@ from ..networks import Readout, model
 from ..networks.architecture import split_rows
 from ..utils.validation import check_array, check_integer
 from .moved import Moved
-from .subject import Subject
+from .subject import MoveKind, Subject
 
 __all__ = ["split"]
 
@@ -57,7 +57,7 @@ def split(
     (FeedForward(2-4-1, tanh), array([0, 1, 2, 3, 4, 2, 5]))
     """
     subject = Subject(network, theta, readout)
-    stream = subject.stream(layer, "split")
+    stream = subject.stream(layer, MoveKind.SPLIT)
     unit = check_integer("unit", unit, least=0)
     if unit >= stream.size:
         raise InputError(f"unit: layer {layer} has units 0 to {stream.size - 1}, got {unit}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
@@ -13,9 +14,19 @@ from ..networks.layers.factors import AffineMap
 from ..networks.nodes import End, Stream
 from ..utils.validation import check_integer
 
-__all__ = ["KINDS", "Subject", "moves"]
+__all__ = ["MoveKind", "Subject", "moves"]
 
-KINDS = ("permute", "rescale", "flip", "split", "shift")
+
+class MoveKind(StrEnum):
+    """The kinds of gauge moves."""
+
+    PERMUTE = "permute"
+    RESCALE = "rescale"
+    FLIP = "flip"
+    SPLIT = "split"
+    SHIFT = "shift"
+
+
 HOMOGENEOUS = {"relu", "identity"}
 """Activations with σ(au) = aσ(u) for a > 0."""
 ODD = {"tanh", "identity"}
@@ -47,7 +58,7 @@ class Subject:
         """All streams, in the order of their first layers."""
         return self.nodes.streams
 
-    def stream(self, layer: Any, kind: str) -> Stream:
+    def stream(self, layer: Any, kind: MoveKind) -> Stream:
         """The stream of a layer, or why that layer does not move so."""
         count = len(self.nodes.layers)
         layer = check_integer("layer", layer, least=0)
@@ -66,9 +77,9 @@ class Subject:
             raise InputError(f"layer: {layer} {reason}; {mend}")
         return found
 
-    def layers_with(self, kind: str) -> tuple[int, ...]:
+    def layers_with(self, kind: MoveKind) -> tuple[int, ...]:
         """Layers that have a move."""
-        if kind == "shift":
+        if kind is MoveKind.SHIFT:
             return () if isinstance(self.last_map, str) else (len(self.nodes.layers) - 1,)
         able = (
             layer
@@ -78,28 +89,34 @@ class Subject:
         )
         return tuple(sorted(able))
 
-    def refusal(self, stream: Stream, layer: int, kind: str) -> str | None:
+    def refusal(self, stream: Stream, layer: int, kind: MoveKind) -> str | None:
         """Why a layer of a stream does not have a move; None where it has it."""
-        if stream.end is End.INPUT:
+        if stream.end is not End.NONE:
+            return self._tied_to_end(stream.end, layer)
+        if stream.fixed:
+            return "is computed by fixed features, which are no part of theta"
+        if kind is MoveKind.RESCALE and not stream.activations <= HOMOGENEOUS:
+            return _unable(stream, layer, HOMOGENEOUS, "only relu and identity are homogeneous")
+        if kind is MoveKind.FLIP and not stream.activations <= ODD:
+            return _unable(stream, layer, ODD, "only tanh and identity are odd")
+        return self._unsplittable(stream, layer) if kind is MoveKind.SPLIT else None
+
+    def _tied_to_end(self, end: End, layer: int) -> str:
+        """Why what holds an end of the network stays."""
+        if end is End.INPUT:
             if layer == 0:
                 return "is the input, whose coordinates are the data's"
             return "is tied by skips to the input, whose coordinates are the data's, and stays"
-        if stream.end is End.OUTPUT:
-            if layer == len(self.nodes.layers) - 1:
-                return "is the output, which the likelihood reads in its order and size"
-            return "is tied by skips to the output, which the likelihood reads, and stays"
-        if stream.fixed:
-            return "is computed by fixed features, which are no part of theta"
-        if kind == "rescale" and not stream.activations <= HOMOGENEOUS:
-            return _unable(stream, layer, HOMOGENEOUS, "only relu and identity are homogeneous")
-        if kind == "flip" and not stream.activations <= ODD:
-            return _unable(stream, layer, ODD, "only tanh and identity are odd")
-        if kind == "split" and stream.summed:
+        if layer == len(self.nodes.layers) - 1:
+            return "is the output, which the likelihood reads in its order and size"
+        return "is tied by skips to the output, which the likelihood reads, and stays"
+
+    def _unsplittable(self, stream: Stream, layer: int) -> str | None:
+        """Why no unit of a layer may be split; None where one may."""
+        if stream.summed:
             others = [other for other in stream.layers if other != layer]
             return f"is tied by skips to {_listed(others)}, and a copy of one unit has no skip"
-        if kind == "split":
-            return self._widening() or None
-        return None
+        return self._widening() or None
 
     def _widening(self) -> str:
         """Why the network cannot be made wider; empty where it can."""
@@ -148,7 +165,7 @@ def moves(network: Any, readout: Readout | None = None) -> dict[str, tuple[int, 
     except UnknownParametersError:
         theta = np.zeros(0)
     subject = Subject(network, theta, readout)
-    return {kind: subject.layers_with(kind) for kind in KINDS}
+    return {str(kind): subject.layers_with(kind) for kind in MoveKind}
 
 
 def _unable(stream: Stream, layer: int, able: set[str], why: str) -> str:

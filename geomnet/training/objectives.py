@@ -214,7 +214,8 @@ class PathObjective(TrainingObjective):
     def predict(self, parameters: np.ndarray) -> np.ndarray:
         """Parameters z of the likelihood at every point, (n, C)."""
         theta, weight, bias = self._split(parameters)
-        return self.network(theta, self.points) @ weight.T + bias
+        z: np.ndarray = self.network(theta, self.points) @ weight.T + bias
+        return z
 
     def energy(self, parameters: np.ndarray) -> float:
         """Energy E of the path through the layers; NaN without an action."""

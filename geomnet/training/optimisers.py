@@ -147,4 +147,4 @@ def lbfgs(parameters: np.ndarray, record: Record, epochs: int) -> np.ndarray:
         )
         if not record.losses:
             note(found.x)
-    return found.x
+    return np.asarray(found.x)

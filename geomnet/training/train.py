@@ -61,7 +61,7 @@ class Fit:
     action_length: float | None = None
 
     def __repr__(self) -> str:
-        def share(value):
+        def share(value: float | None) -> str:
             return "-" if value is None else f"{value:.3f}"
 
         energy = "" if self.action_energy is None else f", action_energy={self.action_energy:.4g}"

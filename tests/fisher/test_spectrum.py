@@ -9,7 +9,7 @@ import pytest
 from fisher_cases import CASES, FEED_FORWARD, POINTS, WEIGHTS, close, each_case
 
 import geomnet as gn
-from geomnet.fisher.spectrum import Estimate
+from geomnet.linalg import Estimate
 from geomnet.linalg.lanczos import largest_eigenpairs, quadratic_forms
 
 KRONECKER = [name for name in FEED_FORWARD if name != "readout"]

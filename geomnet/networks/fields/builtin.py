@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import autograd.numpy as anp
 import numpy as np
 
+from ...utils.arrays import Array
 from ...utils.validation import check_integer, check_positive
 from ..layers.activations import Cosine, activation_named
 from ..layers.affine import AffineLayer
@@ -39,17 +40,17 @@ class _OneHiddenLayer(Field):
 
     @staticmethod
     @abstractmethod
-    def slope(u: np.ndarray, h: np.ndarray) -> np.ndarray:
+    def slope(u: Array, h: Array) -> Array:
         """σ'(u), given h = σ(u) too."""
 
     @staticmethod
     @abstractmethod
-    def activate(u: np.ndarray) -> None:
+    def activate(u: Array) -> None:
         """Write σ(u) over u."""
 
     @staticmethod
     @abstractmethod
-    def times_slope(v: np.ndarray, h: np.ndarray, spare: np.ndarray | None = None) -> np.ndarray:
+    def times_slope(v: Array, h: Array, spare: Array | None = None) -> Array:
         """σ'(u)·v from h = σ(u), written over v; `spare` is room for one array like v."""
 
     @property
@@ -73,20 +74,17 @@ class _OneHiddenLayer(Field):
         w, b, a, c = self.unpack(theta)
         return anp.dot(self.activation(anp.dot(x, w.T) + b), a.T) + c
 
-    def jvp(
-        self, x: np.ndarray, theta: np.ndarray, dx: np.ndarray, dtheta: np.ndarray
-    ) -> np.ndarray:
+    def jvp(self, x: Array, theta: Array, dx: Array, dtheta: Array) -> Array:
         """Change of the velocities, by hand."""
         w, b, a, _ = self.unpack(theta)
         dw, db, da, dc = self.unpack(dtheta)
         u = x @ w.T + b
         h = self.activation(u)
         dh = self.slope(u, h) * (dx @ w.T + x @ dw.T + db)
-        return dh @ a.T + h @ da.T + dc
+        change: Array = dh @ a.T + h @ da.T + dc
+        return change
 
-    def vjp(
-        self, x: np.ndarray, theta: np.ndarray, cotangent: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def vjp(self, x: Array, theta: Array, cotangent: Array) -> tuple[Array, Array]:
         """Pull back, by hand."""
         w, b, a, _ = self.unpack(theta)
         u = x @ w.T + b
@@ -102,7 +100,7 @@ class _OneHiddenLayer(Field):
         )
         return back @ w, to_theta
 
-    def linearise(self, x: np.ndarray, theta: np.ndarray, workspace: Any = None) -> LinearisedField:
+    def linearise(self, x: Array, theta: Array, workspace: Any = None) -> LinearisedField:
         """Velocities and derivative, the hidden activations kept."""
         return _LinearisedHiddenLayer(self, x, theta, workspace or self.workspace(len(x), 1))
 
@@ -118,7 +116,7 @@ class _OneHiddenLayer(Field):
         """The field with one more hidden unit; None of a subclass, which may compute otherwise."""
         return replace(self, width=self.width + 1) if type(self) in WIDENED else None
 
-    def widen(self, theta: np.ndarray, split: tuple[int, float] | None) -> np.ndarray:
+    def widen(self, theta: Array, split: tuple[int, float] | None) -> Array:
         """W, b, A and c with a row, an entry, a column more."""
         wide = replace(self, width=self.width + 1)
         new = np.zeros(wide.n_parameters)
@@ -136,7 +134,7 @@ class _OneHiddenLayer(Field):
         """Memory for the hidden activations."""
         return _Workspace(n, self.width, count)
 
-    def init(self, rng: np.random.Generator) -> np.ndarray:
+    def init(self, rng: np.random.Generator) -> Array:
         """Draw W ~ N(0, gain²/dim), A ~ N(0, 0.01/width), biases zero.
 
         The small A starts the network near the identity, so that the path it learns is due to
@@ -152,7 +150,7 @@ class _OneHiddenLayer(Field):
             ]
         )
 
-    def init_on(self, points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    def init_on(self, points: Array, rng: np.random.Generator) -> Array:
         """Draw hidden units that bend at points of the sample, on its scale; A and c are zero.
 
         W ~ N(0, 4/(dim·s²)) with s² the mean variance of the points, b = −Wx at one of them for
@@ -164,12 +162,12 @@ class _OneHiddenLayer(Field):
         b = -np.sum(w * points[rng.integers(len(points), size=m)], axis=1)
         return np.concatenate([w.reshape(-1), b, np.zeros(d * m + d)])
 
-    def lipschitz(self, theta: np.ndarray) -> float:
+    def lipschitz(self, theta: Array) -> float:
         """‖A‖‖W‖, as |σ'| ≤ 1."""
         w, _, a, _ = self.unpack(theta)
         return float(np.linalg.norm(a, 2) * np.linalg.norm(w, 2))
 
-    def limit_lipschitz(self, theta: np.ndarray, bound: float) -> np.ndarray:
+    def limit_lipschitz(self, theta: Array, bound: float) -> Array:
         """Scale A down."""
         size = self.lipschitz(theta)
         if size <= bound:
@@ -190,10 +188,11 @@ class _Workspace:
         self._taken = 0
         self.scratch = self._memory[-2], self._memory[-1]
 
-    def take(self) -> np.ndarray:
+    def take(self) -> Array:
         """Return the next array to keep, (n, width)."""
         self._taken += 1
-        return self._memory[self._taken - 1]
+        room: Array = self._memory[self._taken - 1]
+        return room
 
 
 class _LinearisedHiddenLayer(LinearisedField):
@@ -202,7 +201,7 @@ class _LinearisedHiddenLayer(LinearisedField):
     field: _OneHiddenLayer
 
     def __init__(
-        self, field: _OneHiddenLayer, x: np.ndarray, theta: np.ndarray, workspace: _Workspace
+        self, field: _OneHiddenLayer, x: Array, theta: Array, workspace: _Workspace
     ) -> None:
         self.field, self.x, self.theta = field, x, theta
         self.w, b, self.a, c = field.unpack(theta)
@@ -213,24 +212,25 @@ class _LinearisedHiddenLayer(LinearisedField):
         self.value = self.h @ self.a.T
         self.value += c
 
-    def jvp(self, dx: np.ndarray | None, dtheta: np.ndarray | None) -> np.ndarray:
+    def jvp(self, dx: Array | None, dtheta: Array | None) -> Array:
         """A(σ'·(W dx + dW x + db)) + dA h + dc."""
         du, spare = self._scratch
         if dtheta is None:
             assert dx is not None
             np.matmul(dx, self.w.T, out=du)
-            return self.field.times_slope(du, self.h, spare) @ self.a.T
+            moved: Array = self.field.times_slope(du, self.h, spare) @ self.a.T
+            return moved
         dw, db, da, dc = self.field.unpack(dtheta)
         np.matmul(self.x, dw.T, out=du)
         du += db
         if dx is not None:
             du += np.matmul(dx, self.w.T, out=spare)
-        out = self.field.times_slope(du, self.h, spare) @ self.a.T
+        out: Array = self.field.times_slope(du, self.h, spare) @ self.a.T
         out += self.h @ da.T
         out += dc
         return out
 
-    def vjp(self, cotangent: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def vjp(self, cotangent: Array) -> tuple[Array, Array]:
         """Pull back through A, σ' and W."""
         back, spare = self._scratch
         np.matmul(cotangent, self.a, out=back)
@@ -244,11 +244,11 @@ class _LinearisedHiddenLayer(LinearisedField):
         return back @ self.w, to_theta
 
     @cached_property
-    def _signals(self) -> np.ndarray:
+    def _signals(self) -> Array:
         """∂f_a/∂u_k at every point: A_ak σ'_k, (n, d, m)."""
         return self.field.times_slope(np.repeat(self.a[None], len(self.x), axis=0), self.h[:, None])
 
-    def jacobian(self) -> np.ndarray:
+    def jacobian(self) -> Array:
         """∂f/∂θ: signals times inputs, layer by layer, (n·d, p)."""
         n, d = self.x.shape
         signals, eye = self._signals, np.eye(d)
@@ -258,7 +258,7 @@ class _LinearisedHiddenLayer(LinearisedField):
         blocks = (to_w, signals, to_a, to_c)
         return np.concatenate([block.reshape(n * d, -1) for block in blocks], axis=1)
 
-    def gram(self) -> np.ndarray:
+    def gram(self) -> Array:
         """Products of inputs times products of signals, of both affine maps; no Jacobian formed."""
         n, d = self.x.shape
         signals = self._signals.reshape(n * d, -1)
@@ -296,17 +296,17 @@ class TanhField(_OneHiddenLayer):
         return anp.tanh(u)
 
     @staticmethod
-    def slope(u: np.ndarray, h: np.ndarray) -> np.ndarray:
+    def slope(u: Array, h: Array) -> Array:
         """1 − tanh²."""
         return 1.0 - h * h
 
     @staticmethod
-    def activate(u: np.ndarray) -> None:
+    def activate(u: Array) -> None:
         """Write tanh(u) over u."""
         np.tanh(u, out=u)
 
     @staticmethod
-    def times_slope(v: np.ndarray, h: np.ndarray, spare: np.ndarray | None = None) -> np.ndarray:
+    def times_slope(v: Array, h: Array, spare: Array | None = None) -> Array:
         """Return v − tanh²·v."""
         change = np.multiply(h, v, out=spare)
         change *= h
@@ -333,17 +333,17 @@ class ReLUField(_OneHiddenLayer):
         return anp.maximum(u, 0.0)
 
     @staticmethod
-    def slope(u: np.ndarray, h: np.ndarray) -> np.ndarray:
+    def slope(u: Array, h: Array) -> Array:
         """One where u > 0."""
         return (u > 0).astype(np.float64)
 
     @staticmethod
-    def activate(u: np.ndarray) -> None:
+    def activate(u: Array) -> None:
         """Write max(u, 0) over u."""
         np.maximum(u, 0.0, out=u)
 
     @staticmethod
-    def times_slope(v: np.ndarray, h: np.ndarray, spare: np.ndarray | None = None) -> np.ndarray:
+    def times_slope(v: Array, h: Array, spare: Array | None = None) -> Array:
         """Return v where h > 0."""
         v *= h > 0
         return v
@@ -352,7 +352,7 @@ class ReLUField(_OneHiddenLayer):
 class _LinearisedFeatures(LinearisedField):
     """A field linear in θ, f = ΨΘ in some order of θ: (∂f/∂θ)(∂f/∂θ)ᵀ = ΨΨᵀ ⊗ I."""
 
-    def gram(self) -> np.ndarray:
+    def gram(self) -> Array:
         """ΨΨᵀ ⊗ I_d."""
         features = self.field.features(self.x)  # type: ignore[attr-defined]
         return np.kron(features @ features.T, np.eye(self.x.shape[1]))
@@ -395,36 +395,33 @@ class LinearField(Field):
         """One layer, Mx + c."""
         return (AffineLayer(self.dim, self.dim, activation_named("identity")),)
 
-    def linearise(self, x: np.ndarray, theta: np.ndarray, workspace: Any = None) -> LinearisedField:
+    def linearise(self, x: Array, theta: Array, workspace: Any = None) -> LinearisedField:
         """Velocities and derivative."""
         return _LinearisedFeatures(self, x, theta)
 
-    def jvp(
-        self, x: np.ndarray, theta: np.ndarray, dx: np.ndarray, dtheta: np.ndarray
-    ) -> np.ndarray:
+    def jvp(self, x: Array, theta: Array, dx: Array, dtheta: Array) -> Array:
         """M dx + dM x + dc."""
         m, _ = self.unpack(theta)
         dm, dc = self.unpack(dtheta)
-        return dx @ m.T + x @ dm.T + dc
+        change: Array = dx @ m.T + x @ dm.T + dc
+        return change
 
-    def vjp(
-        self, x: np.ndarray, theta: np.ndarray, cotangent: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def vjp(self, x: Array, theta: Array, cotangent: Array) -> tuple[Array, Array]:
         """Pull back, by hand."""
         m, _ = self.unpack(theta)
         to_theta = np.concatenate([(cotangent.T @ x).reshape(-1), cotangent.sum(axis=0)])
         return cotangent @ m, to_theta
 
-    def init(self, rng: np.random.Generator) -> np.ndarray:
+    def init(self, rng: np.random.Generator) -> Array:
         """Draw M ~ N(0, 1/dim)/2, no drift."""
         d = self.dim
         return np.concatenate([0.5 * rng.normal(size=d * d) / np.sqrt(d), np.zeros(d)])
 
-    def lipschitz(self, theta: np.ndarray) -> float:
+    def lipschitz(self, theta: Array) -> float:
         """‖M‖."""
         return float(np.linalg.norm(self.unpack(theta)[0], 2))
 
-    def limit_lipschitz(self, theta: np.ndarray, bound: float) -> np.ndarray:
+    def limit_lipschitz(self, theta: Array, bound: float) -> Array:
         """Scale M down."""
         size = self.lipschitz(theta)
         if size <= bound:
@@ -463,7 +460,7 @@ class RandomFeatureField(Field):
         check_positive("scale", self.scale)
 
     @cached_property
-    def _waves(self) -> tuple[np.ndarray, np.ndarray]:
+    def _waves(self) -> tuple[Array, Array]:
         rng = np.random.default_rng(self.seed)
         frequencies = rng.normal(size=(self.width, self.dim)) / self.scale
         return frequencies, rng.uniform(0, 2 * np.pi, size=self.width)
@@ -490,39 +487,38 @@ class RandomFeatureField(Field):
             AffineLayer(self.width, self.dim, activation_named("identity"), bias=False),
         )
 
-    def linearise(self, x: np.ndarray, theta: np.ndarray, workspace: Any = None) -> LinearisedField:
+    def linearise(self, x: Array, theta: Array, workspace: Any = None) -> LinearisedField:
         """Velocities and derivative."""
         return _LinearisedFeatures(self, x, theta)
 
-    def _feature_slopes(self, x: np.ndarray) -> np.ndarray:
+    def _feature_slopes(self, x: Array) -> Array:
         frequencies, phases = self._waves
-        return -np.sqrt(2 / self.width) * np.sin(x @ frequencies.T + phases)
+        slope: Array = -np.sqrt(2 / self.width) * np.sin(x @ frequencies.T + phases)
+        return slope
 
-    def jvp(
-        self, x: np.ndarray, theta: np.ndarray, dx: np.ndarray, dtheta: np.ndarray
-    ) -> np.ndarray:
+    def jvp(self, x: Array, theta: Array, dx: Array, dtheta: Array) -> Array:
         """Change of the velocities, by hand."""
         shape = (self.dim, self.width)
         moved = self._feature_slopes(x) * (dx @ self._waves[0].T)
-        return moved @ theta.reshape(shape).T + self.features(x) @ dtheta.reshape(shape).T
+        change: Array = moved @ theta.reshape(shape).T
+        change = change + self.features(x) @ dtheta.reshape(shape).T
+        return change
 
-    def vjp(
-        self, x: np.ndarray, theta: np.ndarray, cotangent: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def vjp(self, x: Array, theta: Array, cotangent: Array) -> tuple[Array, Array]:
         """Pull back, by hand."""
         back = (cotangent @ theta.reshape(self.dim, self.width)) * self._feature_slopes(x)
         return back @ self._waves[0], (cotangent.T @ self.features(x)).reshape(-1)
 
-    def init(self, rng: np.random.Generator) -> np.ndarray:
+    def init(self, rng: np.random.Generator) -> Array:
         """Draw Θ ~ N(0, 1/4)."""
         return 0.5 * rng.normal(size=self.n_parameters)
 
-    def lipschitz(self, theta: np.ndarray) -> float:
+    def lipschitz(self, theta: Array) -> float:
         """‖Θ‖‖Ω‖√(2/m)."""
         size = np.linalg.norm(theta.reshape(self.dim, self.width), 2)
         return float(size * np.linalg.norm(self._waves[0], 2) * np.sqrt(2 / self.width))
 
-    def limit_lipschitz(self, theta: np.ndarray, bound: float) -> np.ndarray:
+    def limit_lipschitz(self, theta: Array, bound: float) -> Array:
         """Scale Θ down."""
         size = self.lipschitz(theta)
         return theta if size <= bound else theta * (bound / size)

@@ -16,6 +16,7 @@ import autograd.numpy as anp
 import numpy as np
 
 from ...errors import InputError
+from ...utils.arrays import Array
 from ...utils.autodiff import gradient
 from ...utils.validation import check_integer
 from ..layers.affine import AffineLayer
@@ -47,30 +48,27 @@ class Field(ABC):
     def __call__(self, x: Any, theta: Any) -> Any:
         """Velocities f(x_i, θ), (n, d) to (n, d)."""
 
-    def jvp(
-        self, x: np.ndarray, theta: np.ndarray, dx: np.ndarray, dtheta: np.ndarray
-    ) -> np.ndarray:
+    def jvp(self, x: Array, theta: Array, dx: Array, dtheta: Array) -> Array:
         """Change of the velocities along (dx, dθ), (n, d)."""
         cotangent = np.ones_like(x)
 
-        def pulled(cotangent):  # linear in the cotangent: its gradient is the jvp
+        def pulled(cotangent: Any) -> Any:  # linear in the cotangent: its gradient is the jvp
             grads = autograd.grad(lambda a: anp.sum(self(a[0], a[1]) * cotangent))(
                 autograd.builtins.tuple((x, theta))
             )
             return anp.sum(grads[0] * dx) + anp.sum(grads[1] * dtheta)
 
-        return gradient(pulled, cotangent)
+        change: Array = gradient(pulled, cotangent)
+        return change
 
-    def vjp(
-        self, x: np.ndarray, theta: np.ndarray, cotangent: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def vjp(self, x: Array, theta: Array, cotangent: Array) -> tuple[Array, Array]:
         """Pull a covector (n, d) back: (to x, (n, d); to θ, (p,))."""
         return (
             gradient(lambda x: anp.sum(self(x, theta) * cotangent), x),
             gradient(lambda theta: anp.sum(self(x, theta) * cotangent), theta),
         )
 
-    def linearise(self, x: np.ndarray, theta: np.ndarray, workspace: Any = None) -> LinearisedField:
+    def linearise(self, x: Array, theta: Array, workspace: Any = None) -> LinearisedField:
         """Velocities at (x, θ), with their derivative there.
 
         Of many linearisations those after the first are faster in a common :meth:`workspace`.
@@ -89,7 +87,7 @@ class Field(ABC):
         """The field with one more hidden unit; None where it has no hidden units to add to."""
         return None
 
-    def widen(self, theta: np.ndarray, split: tuple[int, float] | None) -> np.ndarray:
+    def widen(self, theta: Array, split: tuple[int, float] | None) -> Array:
         """Parameters of the :meth:`widened` field, (p',).
 
         Parameters
@@ -105,19 +103,19 @@ class Field(ABC):
         """Memory for `count` linearisations on n points, taken at once; None where none is kept."""
         return None
 
-    def init(self, rng: np.random.Generator) -> np.ndarray:
+    def init(self, rng: np.random.Generator) -> Array:
         """Draw initial parameters of one layer, (p,)."""
         return 0.1 * rng.normal(size=self.n_parameters)
 
-    def init_on(self, points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    def init_on(self, points: Array, rng: np.random.Generator) -> Array:
         """Draw parameters of one layer for a regression on points (n, d): as :meth:`init`, (p,)."""
         return self.init(rng)
 
-    def lipschitz(self, theta: np.ndarray) -> float | None:
+    def lipschitz(self, theta: Array) -> float | None:
         """Upper bound of the Lipschitz constant of x ↦ f(x, θ); None where none is known."""
         return None
 
-    def limit_lipschitz(self, theta: np.ndarray, bound: float) -> np.ndarray:
+    def limit_lipschitz(self, theta: Array, bound: float) -> Array:
         """Return parameters scaled down so that :meth:`lipschitz` is at most `bound`."""
         raise InputError(
             f"field: {type(self).__name__} has no limit_lipschitz(theta, bound); write one, or "
@@ -138,28 +136,28 @@ class LinearisedField:
     theta : ndarray, shape (p,)
     """
 
-    def __init__(self, field: Field, x: np.ndarray, theta: np.ndarray) -> None:
+    def __init__(self, field: Field, x: Array, theta: Array) -> None:
         self.field, self.x, self.theta = field, x, theta
         self.value = np.asarray(field(x, theta))
         """f(x, θ), (n, d)."""
 
-    def jvp(self, dx: np.ndarray | None, dtheta: np.ndarray | None) -> np.ndarray:
+    def jvp(self, dx: Array | None, dtheta: Array | None) -> Array:
         """Change of the velocities along (dx, dθ), (n, d); None stands for zero."""
         dx = np.zeros_like(self.x) if dx is None else dx
         dtheta = np.zeros_like(self.theta) if dtheta is None else dtheta
         return self.field.jvp(self.x, self.theta, dx, dtheta)
 
-    def vjp(self, cotangent: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def vjp(self, cotangent: Array) -> tuple[Array, Array]:
         """Pull a covector (n, d) back: (to x, (n, d); to θ, (p,))."""
         return self.field.vjp(self.x, self.theta, cotangent)
 
-    def jacobian(self) -> np.ndarray:
+    def jacobian(self) -> Array:
         """∂f/∂θ as a matrix, (n·d, p): a product for each parameter."""
         units = np.eye(len(self.theta))
         columns = [self.jvp(None, unit).reshape(-1) for unit in units]
         return np.stack(columns, axis=1) if columns else np.zeros((self.x.size, 0))
 
-    def gram(self) -> np.ndarray:
+    def gram(self) -> Array:
         """(∂f/∂θ)(∂f/∂θ)ᵀ, (n·d, n·d)."""
         jacobian = self.jacobian()
         return jacobian @ jacobian.T
@@ -212,7 +210,7 @@ class FunctionField(Field):
             )
         return velocity
 
-    def lipschitz(self, theta: np.ndarray) -> float | None:
+    def lipschitz(self, theta: Array) -> float | None:
         """Return the bound given, if one was."""
         return None if self.lipschitz_bound is None else float(self.lipschitz_bound(theta))
 

@@ -11,6 +11,7 @@ from autograd.scipy.special import erf
 from scipy.special import expit, ndtr
 
 from ...errors import InputError
+from ...utils.arrays import Array
 
 __all__ = ["ACTIVATIONS", "Activation", "activation_named"]
 
@@ -25,7 +26,7 @@ class Activation(ABC):
         """σ(u), in ``autograd.numpy``."""
 
     @abstractmethod
-    def linearise(self, u: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    def linearise(self, u: Array) -> tuple[Array, Array | None]:
         """σ(u) and σ'(u); `u` may be written over. A slope of None stands for one."""
 
     def __repr__(self) -> str:
@@ -38,7 +39,7 @@ class _Identity(Activation):
     def __call__(self, u: Any) -> Any:
         return u
 
-    def linearise(self, u: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    def linearise(self, u: Array) -> tuple[Array, Array | None]:
         return u, None
 
 
@@ -48,7 +49,7 @@ class _Tanh(Activation):
     def __call__(self, u: Any) -> Any:
         return anp.tanh(u)
 
-    def linearise(self, u: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    def linearise(self, u: Array) -> tuple[Array, Array | None]:
         np.tanh(u, out=u)
         slope = u * u
         np.subtract(1.0, slope, out=slope)
@@ -61,7 +62,7 @@ class _ReLU(Activation):
     def __call__(self, u: Any) -> Any:
         return anp.maximum(u, 0.0)
 
-    def linearise(self, u: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    def linearise(self, u: Array) -> tuple[Array, Array | None]:
         slope = (u > 0).astype(np.float64)
         return np.maximum(u, 0.0, out=u), slope
 
@@ -74,7 +75,7 @@ class _GELU(Activation):
     def __call__(self, u: Any) -> Any:
         return 0.5 * u * (1 + erf(u / np.sqrt(2)))
 
-    def linearise(self, u: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    def linearise(self, u: Array) -> tuple[Array, Array | None]:
         below = ndtr(u)
         return u * below, below + u * np.exp(-0.5 * u * u) / np.sqrt(2 * np.pi)
 
@@ -88,7 +89,7 @@ class _GELUTanh(Activation):
     def __call__(self, u: Any) -> Any:
         return 0.5 * u * (1 + anp.tanh(self.root * (u + self.cubic * u**3)))
 
-    def linearise(self, u: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    def linearise(self, u: Array) -> tuple[Array, Array | None]:
         squared = np.minimum(u * u, 1e30)  # beyond, tanh is ±1, and 0·∞ is no slope
         t = np.tanh(self.root * u * (1 + self.cubic * squared))
         bend = 0.5 * u * (1 - t * t) * self.root * (1 + 3 * self.cubic * squared)
@@ -101,7 +102,7 @@ class _Logistic(Activation):
     def __call__(self, u: Any) -> Any:
         return 0.5 * (1 + anp.tanh(0.5 * u))
 
-    def linearise(self, u: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    def linearise(self, u: Array) -> tuple[Array, Array | None]:
         h = expit(u, out=u)
         return h, h * (1 - h)
 
@@ -114,7 +115,7 @@ class _SiLU(Activation):
     def __call__(self, u: Any) -> Any:
         return 0.5 * u * (1 + anp.tanh(0.5 * u))
 
-    def linearise(self, u: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    def linearise(self, u: Array) -> tuple[Array, Array | None]:
         s = expit(u)
         return u * s, s * (1 + u * (1 - s))
 
@@ -130,7 +131,7 @@ class Cosine(Activation):
     def __call__(self, u: Any) -> Any:
         return self.amplitude * anp.cos(u)
 
-    def linearise(self, u: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    def linearise(self, u: Array) -> tuple[Array, Array | None]:
         return self.amplitude * np.cos(u), -self.amplitude * np.sin(u)
 
 

@@ -10,9 +10,12 @@ use each map once, a Runge–Kutta layer once a stage. With q covectors a datum 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+
+from ...utils.arrays import Array
 
 __all__ = ["AffineFactors", "AffineMap", "ExplicitFactors", "Factors", "FixedMap"]
 
@@ -55,13 +58,13 @@ class AffineMap:
         """Number of parameters."""
         return self.stop - self.start
 
-    def split(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    def split(self, theta: Array) -> tuple[Array, Array | None]:
         """Views of W (..., out, in) and b (..., out) in vectors θ (..., p)."""
         matrix = theta[..., self.start : self.cut]
         matrix = matrix.reshape(*theta.shape[:-1], self.outputs, self.inputs)
         return matrix, theta[..., self.cut : self.stop] if self.bias else None
 
-    def read(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    def read(self, theta: Array) -> tuple[Array, Array | None]:
         """W (out, in) and b (out,) of θ."""
         return self.split(theta)
 
@@ -70,15 +73,15 @@ class AffineMap:
 class FixedMap:
     """An affine map that is no part of θ."""
 
-    matrix: np.ndarray
-    offset: np.ndarray
+    matrix: Array
+    offset: Array
 
     @property
     def outputs(self) -> int:
         """Number of outputs."""
         return len(self.matrix)
 
-    def read(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    def read(self, theta: Array) -> tuple[Array, Array | None]:
         """W (out, in) and b (out,)."""
         return self.matrix, self.offset
 
@@ -98,27 +101,27 @@ class Factors(ABC):
         return self.stop - self.start
 
     @abstractmethod
-    def rows(self) -> np.ndarray:
+    def rows(self) -> Array:
         """The rows themselves, (n, q, size)."""
 
     @abstractmethod
-    def join(self, parts: list) -> Factors:
+    def join(self, parts: Sequence[Factors]) -> Factors:
         """Return one of the data of several `parts`, itself the first."""
 
     @abstractmethod
-    def times(self, vector: np.ndarray) -> np.ndarray:
+    def times(self, vector: Array) -> Array:
         """Products with a vector (size,): (n, q)."""
 
     @abstractmethod
-    def squares(self) -> np.ndarray:
+    def squares(self) -> Array:
         """Squared rows, added over the covectors of every datum, added over data: (size,)."""
 
     @abstractmethod
-    def norms(self) -> np.ndarray:
+    def norms(self) -> Array:
         """Squared norms of the rows, added over covectors: (n,)."""
 
     @abstractmethod
-    def add_gram(self, mine: slice, other: Factors, theirs: slice, out: np.ndarray) -> None:
+    def add_gram(self, mine: slice, other: Factors, theirs: slice, out: Array) -> None:
         """Add the products of rows of data `mine` with rows of data `theirs` of `other`.
 
         Parameters
@@ -142,7 +145,7 @@ class AffineFactors(Factors):
     signals : list of ndarray, shape (n, q, out)
     """
 
-    def __init__(self, map: AffineMap, inputs: list[np.ndarray], signals: list[np.ndarray]) -> None:
+    def __init__(self, map: AffineMap, inputs: list[Array], signals: list[Array]) -> None:
         self.map, self.inputs, self.signals = map, inputs, signals
         self.layer, self.start, self.stop = map.layer, map.start, map.stop
         self.n, self.q = signals[0].shape[:2]
@@ -152,7 +155,7 @@ class AffineFactors(Factors):
         uses = range(len(self.inputs))
         return [(1.0 if s == t else 2.0, s, t) for s in uses for t in uses if s <= t]
 
-    def rows(self) -> np.ndarray:
+    def rows(self) -> Array:
         """Signals times inputs."""
         found = np.zeros((self.n, self.q, self.size))
         matrix, offset = replace(self.map, start=0).split(found)
@@ -162,17 +165,18 @@ class AffineFactors(Factors):
                 offset += b
         return found
 
-    def join(self, parts: list) -> AffineFactors:
+    def join(self, parts: Sequence[Factors]) -> AffineFactors:
         """Inputs and signals of all data, use by use."""
         if len(parts) == 1:
             return self
+        same = [part for part in parts if isinstance(part, AffineFactors)]
         return AffineFactors(
             self.map,
-            [np.concatenate(arrays) for arrays in zip(*(part.inputs for part in parts))],
-            [np.concatenate(arrays) for arrays in zip(*(part.signals for part in parts))],
+            [np.concatenate(arrays) for arrays in zip(*(part.inputs for part in same))],
+            [np.concatenate(arrays) for arrays in zip(*(part.signals for part in same))],
         )
 
-    def times(self, vector: np.ndarray) -> np.ndarray:
+    def times(self, vector: Array) -> Array:
         """b·(Va + v), added over uses."""
         matrix, offset = replace(self.map, start=0).split(vector)
         found = np.zeros((self.n, self.q))
@@ -183,7 +187,7 @@ class AffineFactors(Factors):
             found += np.matmul(b, moved[:, :, None])[:, :, 0]
         return found
 
-    def squares(self) -> np.ndarray:
+    def squares(self) -> Array:
         """(Σ_a b_s b_t)ᵀ(a_s a_t), added over pairs of uses."""
         found = np.zeros(self.size)
         matrix, offset = replace(self.map, start=0).split(found)
@@ -194,7 +198,7 @@ class AffineFactors(Factors):
                 offset += signal.sum(axis=0)
         return found
 
-    def norms(self) -> np.ndarray:
+    def norms(self) -> Array:
         """(b_s·b_t)(a_s·a_t + 1), added over pairs of uses."""
         found = np.zeros(self.n)
         for weight, s, t in self._pairs():
@@ -203,7 +207,7 @@ class AffineFactors(Factors):
             found += weight * signal * (entry + self.map.bias)
         return found
 
-    def add_gram(self, mine: slice, other: Factors, theirs: slice, out: np.ndarray) -> None:
+    def add_gram(self, mine: slice, other: Factors, theirs: slice, out: Array) -> None:
         """Products of inputs times products of signals, added over pairs of uses."""
         assert isinstance(other, AffineFactors)
         for a, b in zip(self.inputs, self.signals):
@@ -228,35 +232,37 @@ class ExplicitFactors(Factors):
     explicit : ndarray, shape (n, q, size)
     """
 
-    def __init__(self, layer: int, start: int, explicit: np.ndarray) -> None:
+    def __init__(self, layer: int, start: int, explicit: Array) -> None:
         self.layer, self.start, self._rows = layer, start, explicit
         self.n, self.q, size = explicit.shape
         self.stop = start + size
 
-    def rows(self) -> np.ndarray:
+    def rows(self) -> Array:
         """What was given."""
         return self._rows
 
-    def join(self, parts: list) -> ExplicitFactors:
+    def join(self, parts: Sequence[Factors]) -> ExplicitFactors:
         """Rows of all data."""
         if len(parts) == 1:
             return self
         rows = np.concatenate([part.rows() for part in parts])
         return ExplicitFactors(self.layer, self.start, rows)
 
-    def times(self, vector: np.ndarray) -> np.ndarray:
+    def times(self, vector: Array) -> Array:
         """Products with the rows."""
         return self._rows @ vector
 
-    def squares(self) -> np.ndarray:
+    def squares(self) -> Array:
         """Squares of the rows."""
-        return np.einsum("iqp,iqp->p", self._rows, self._rows)
+        found: Array = np.einsum("iqp,iqp->p", self._rows, self._rows)
+        return found
 
-    def norms(self) -> np.ndarray:
+    def norms(self) -> Array:
         """Squared norms of the rows."""
-        return np.einsum("iqp,iqp->i", self._rows, self._rows)
+        found: Array = np.einsum("iqp,iqp->i", self._rows, self._rows)
+        return found
 
-    def add_gram(self, mine: slice, other: Factors, theirs: slice, out: np.ndarray) -> None:
+    def add_gram(self, mine: slice, other: Factors, theirs: slice, out: Array) -> None:
         """Products of rows."""
         out += (
             self._rows[mine].reshape(-1, self.size) @ other.rows()[theirs].reshape(-1, self.size).T

@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from ...errors import InputError
+from ...utils.arrays import Array
 from ...utils.validation import check_array
 
 __all__ = ["Reading", "read_sklearn"]
 
-Reading = tuple[list[np.ndarray], list[np.ndarray | None], list[str], dict[int, tuple[int, float]]]
+Reading = tuple[list[Array], list[Array | None], list[str], dict[int, tuple[int, float]]]
 """Weights, biases, activations and skips of a network, layer by layer."""
 
 
@@ -77,8 +78,8 @@ def read_sklearn(model: Any) -> Reading:
             "model: this regressor's loss is Poisson, so that its network gives logarithms of "
             "means, and geomnet has no such likelihood; train with loss='squared_error'"
         )
-    weights: list[np.ndarray] = []
-    biases: list[np.ndarray | None] = []
+    weights: list[Array] = []
+    biases: list[Array | None] = []
     for layer, (coefs, intercepts) in enumerate(zip(model.coefs_, model.intercepts_)):
         weight = check_array(f"model.coefs_[{layer}]", coefs, ndim=2)
         bias = check_array(f"model.intercepts_[{layer}]", intercepts, shape=weight.shape[1:])

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import InputError
+from ...utils.arrays import Array
 from ...utils.validation import check_array
 from .sklearn import Reading
 from .tracing import (
@@ -192,7 +193,7 @@ class _Run:
         self.open: list[Any] = []
         """What is running."""
 
-    def __call__(self, points: np.ndarray) -> np.ndarray:
+    def __call__(self, points: Array) -> Array:
         """Record a pass and return its outputs, (n, C)."""
         self.n, handles = len(points), []
         for part in self.copy.modules():
@@ -293,7 +294,7 @@ class _Run:
         )
         return output
 
-    def _array(self, title: str, tensor: Any) -> np.ndarray:
+    def _array(self, title: str, tensor: Any) -> Array:
         """A finite float64 array of one row per datum; a copy, as activations may be in place."""
         array = tensor.detach().numpy().reshape(len(tensor), -1)
         return check_array(f"module: numbers of {title}", array.copy())
@@ -312,7 +313,7 @@ def _refuse_sharing(originals: dict[Any, Any], run: _Run) -> None:
                 )
 
 
-def _rows(points: np.ndarray) -> np.ndarray:
+def _rows(points: Array) -> Array:
     """Inputs as the network takes them, one row each."""
     return points.reshape(len(points), -1)
 

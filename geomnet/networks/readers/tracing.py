@@ -19,6 +19,7 @@ import numpy as np
 from scipy.special import log_softmax, softmax
 
 from ...errors import InputError
+from ...utils.arrays import Array
 from ..layers.activations import ACTIVATIONS
 
 __all__ = ["OTHERWISE", "AffineCall", "Unexplained", "check_calls", "explain", "probe"]
@@ -55,10 +56,10 @@ class AffineCall:
     """
 
     name: str
-    weight: np.ndarray
-    bias: np.ndarray | None
-    input: np.ndarray
-    output: np.ndarray
+    weight: Array
+    bias: Array | None
+    input: Array
+    output: Array
 
 
 class Unexplained(InputError):
@@ -69,14 +70,14 @@ class Unexplained(InputError):
         self.layer = layer
 
 
-def probe(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+def probe(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
     """Draw normal arrays of one shape at several scales, (PROBES, ...)."""
     scales = np.resize(SCALES, PROBES).reshape((PROBES,) + (1,) * len(shape))
     return scales * rng.normal(size=(PROBES, *shape))
 
 
 def explain(
-    points: np.ndarray, calls: Sequence[AffineCall], output: np.ndarray
+    points: Array, calls: Sequence[AffineCall], output: Array
 ) -> tuple[list[str], dict[int, tuple[int, float]]]:
     """Find each layer's activation and skip.
 
@@ -129,7 +130,7 @@ def explain(
 
 
 def _explain_state(
-    layer: int, states: Sequence[np.ndarray], calls: Sequence[AffineCall]
+    layer: int, states: Sequence[Array], calls: Sequence[AffineCall]
 ) -> tuple[str, tuple[int, float] | None]:
     """Activation and skip of the state after one layer."""
     state, u = states[layer + 1], calls[layer].output
@@ -165,7 +166,7 @@ def _explain_state(
     raise Unexplained(f"module: {where} is {_diagnosis(layer, states, calls)}", layer + 1)
 
 
-def _diagnosis(layer: int, states: Sequence[np.ndarray], calls: Sequence[AffineCall]) -> str:
+def _diagnosis(layer: int, states: Sequence[Array], calls: Sequence[AffineCall]) -> str:
     """What a state that nothing explains looks like, and the mend."""
     state, u, name = states[layer + 1], calls[layer].output, calls[layer].name
     if state.shape == u.shape:
@@ -196,9 +197,9 @@ def _diagnosis(layer: int, states: Sequence[np.ndarray], calls: Sequence[AffineC
 
 
 def check_calls(
-    points: np.ndarray,
+    points: Array,
     calls: Sequence[AffineCall],
-    output: np.ndarray,
+    output: Array,
     activations: Sequence[str],
     skips: dict[int, tuple[int, float]],
 ) -> None:
@@ -247,19 +248,20 @@ def _words(found: Sequence[tuple[str, tuple[int, float] | None]]) -> str:
     )
 
 
-def _size(*arrays: np.ndarray) -> np.ndarray:
+def _size(*arrays: Array) -> Array:
     """Size of each datum's numbers, (n, 1)."""
-    return sum(np.abs(array).max(axis=1, keepdims=True, initial=0.0) for array in arrays)
+    total: Array = sum(np.abs(array).max(axis=1, keepdims=True, initial=0.0) for array in arrays)
+    return total
 
 
-def _fits(array: np.ndarray, other: np.ndarray | float, size: np.ndarray) -> bool:
+def _fits(array: Array, other: Array | float, size: Array) -> bool:
     """Whether every datum's numbers agree, relative to their size."""
     if np.ndim(other) and np.shape(other) != array.shape:
         return False
     return bool((np.abs(array - other) <= TOLERANCE * size).all())
 
 
-def _ratio(change: np.ndarray, h: np.ndarray, size: np.ndarray) -> float:
+def _ratio(change: Array, h: Array, size: Array) -> float:
     """Least-squares s of change = s·h, each datum relative to its size.
 
     A scale within rounding of a number of few digits, or of single precision, is that number.

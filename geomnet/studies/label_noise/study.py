@@ -17,69 +17,21 @@ from ...errors import InputError
 from ...fisher import FisherInformation, effective_dimension
 from ...geometry.sample import Sample
 from ...likelihoods import Categorical
-from ...networks import FeedForward, Network
+from ...networks import Architecture
 from ...predictions.layer_paths import layer_predictions
 from ...training import Fit, train
-from ...utils.validation import check_array, check_integer, check_positive
+from .labels import noisy_labels
+from .options import LabelNoiseOptions
 from .result import MEASURES, LabelNoiseStudy
 
-__all__ = ["LabelNoiseStudy", "label_noise_study", "noisy_labels"]
+__all__ = ["label_noise_study"]
 
 NOISES = (0.0, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0)
-LEAST_DATA = 20
-"""Fewer have no effective dimension."""
-N_EIGENVALUES = 100
-
-
-def noisy_labels(labels: Any, noise: float, seed: int = 0, n_classes: int | None = None) -> Any:
-    r"""Replace a share of the labels by random ones.
-
-    The random labels are uniform over all classes, so that one in C is the old one again. With
-    one seed the noises are nested: what a small one replaces, a larger one replaces alike.
-
-    Parameters
-    ----------
-    labels : array_like of int, shape (n,)
-        Classes 0..C−1.
-    noise : float
-        Share in [0, 1]; round(noise·n) labels are replaced.
-    seed : int
-    n_classes : int, optional
-        C; one more than the largest label by default.
-
-    Returns
-    -------
-    ndarray of int, shape (n,)
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from geomnet.studies.label_noise import noisy_labels
-    >>> noisy_labels(np.zeros(10, int), 0.5, seed=1, n_classes=1000)
-    array([  0, 437, 419,   0, 926,   0, 764, 284,   0,   0])
-    """
-    labels = np.array(labels)
-    if labels.ndim != 1 or labels.dtype.kind not in "iu" or (len(labels) and labels.min() < 0):
-        raise InputError(
-            "labels: expected a list of class indices 0..C-1; map other names with "
-            "numpy.unique(labels, return_inverse=True)[1]"
-        )
-    noise = check_positive("noise", noise, zero=True)
-    if noise > 1:
-        raise InputError(f"noise: expected a share in [0, 1], got {noise:g}")
-    seed = check_integer("seed", seed, least=0)
-    most = int(labels.max(initial=0)) + 1
-    classes = most if n_classes is None else check_integer("n_classes", n_classes, least=most)
-    rng = np.random.default_rng((seed, 1))  # apart from the stream that draws the network
-    order, drawn = rng.permutation(len(labels)), rng.integers(classes, size=len(labels))
-    chosen = order[: round(noise * len(labels))]
-    labels[chosen] = drawn[chosen]
-    return labels
 
 
 def label_noise_study(
     sample: Sample | None = None,
-    network: FeedForward | Network | None = None,
+    network: Architecture | None = None,
     noises: Sequence[float] = NOISES,
     seeds: int | Sequence[int] = 5,
     *,
@@ -139,83 +91,85 @@ def label_noise_study(
     >>> bool(test[1] < test[0]), bool(excess[1] > excess[0])
     (True, True)
     """
-    if sample is None:
-        if heldout is not None:
-            raise InputError("heldout: of another sample than the digits; give the sample too")
-        sample, heldout = _digits()
-    n_classes = _check_samples(sample, heldout)
-    if network is None:
-        network = _residual(sample.dim, n_classes)
-    if not isinstance(network, (FeedForward, Network)):
-        raise InputError(
-            f"network: expected a gn.FeedForward or gn.Network, got {type(network).__name__}"
-        )
-    if isinstance(network, FeedForward):
-        if network.n_outputs < n_classes:
-            raise InputError(
-                f"network: has {network.n_outputs} outputs, the labels {n_classes} classes"
-            )
-        n_classes = network.n_outputs
-    for name in ("targets", "seed"):
-        if name in training:
-            raise InputError(f"{name}: set by the noises and seeds; leave it out")
-    grid, numbers = _grid(noises), _seeds(seeds)
-    size = network.n_parameters
-    if isinstance(network, Network):
-        size += n_classes * (network.dim + 1)
-    bound = min(size, sample.n * (n_classes - 1))
-    if n_eigenvalues is None:
-        n_eigenvalues = min(N_EIGENVALUES, max(1, bound // 4))
-    elif check_integer("n_eigenvalues", n_eigenvalues, least=1) > bound:
-        raise InputError(f"n_eigenvalues: G has rank {bound} at most, got {n_eigenvalues}")
-    training = {
-        **training,
-        "heldout": heldout,
-        "epochs": epochs,
-        "batch_size": batch_size,
-        "learning_rate": learning_rate,
-        "weight_decay": weight_decay,
-    }
-    likelihood = Categorical(n_classes)
-    table = {name: np.full((len(grid), len(numbers)), np.nan) for name in MEASURED}
-    thetas: dict[tuple[int, int], np.ndarray] = {}
-    problems = []
-    cells = [(row, column) for column in range(len(numbers)) for row in range(len(grid))]
-    try:
-        for row, column in tqdm(cells, "label noise", unit="network", disable=None, leave=False):
-            noise, seed = float(grid[row]), int(numbers[column])
-            noisy = sample.replace(labels=noisy_labels(sample.labels, noise, seed, n_classes))
-            fit = train(network, noisy, likelihood, seed=seed, **training)
-            fisher = FisherInformation(network, fit.theta, noisy, likelihood, fit.readout)
-            found = _measured(fisher, fit, n_eigenvalues)
-            if np.isnan(found["log_volumes"]):
-                problems.append(
-                    f"noise {noise:g}, seed {seed}: one of the {n_eigenvalues} largest "
-                    "eigenvalues is zero to rounding, and the sum of their logarithms unknown"
-                )
-            for name, value in found.items():
-                table[name][row, column] = value
-            thetas[row, column] = fisher.theta
-    except KeyboardInterrupt:
-        if not thetas:
-            raise
-        problems.append(f"interrupted: {len(thetas)} of {len(cells)} networks were trained")
-    every = np.full((len(grid), len(numbers), size), np.nan)
-    for cell, theta in thetas.items():
-        every[cell] = theta
-    return LabelNoiseStudy(
-        noises=grid,
-        seeds=numbers,
-        **table,
-        thetas=every,
-        n_eigenvalues=n_eigenvalues,
-        network=repr(network),
-        sample=repr(sample),
-        problems=tuple(problems),
+    asked = LabelNoiseOptions.checked(
+        sample,
+        network,
+        noises,
+        seeds,
+        heldout,
+        n_eigenvalues,
+        {
+            **training,
+            "epochs": epochs,
+            "batch_size": batch_size,
+            "learning_rate": learning_rate,
+            "weight_decay": weight_decay,
+        },
     )
+    table = _Table(asked)
+    try:
+        for cell in tqdm(table.cells, "label noise", unit="network", disable=None, leave=False):
+            table.fill(cell)
+    except KeyboardInterrupt:
+        if not table.thetas:
+            raise
+        table.problems.append(
+            f"interrupted: {len(table.thetas)} of {len(table.cells)} networks were trained"
+        )
+    return table.study()
 
 
 MEASURED = tuple(name for name in MEASURES if name != "excesses")
+
+
+class _Table:
+    """What is measured of every network, a row a noise and a column a seed."""
+
+    def __init__(self, asked: LabelNoiseOptions) -> None:
+        self.asked = asked
+        rows, columns = len(asked.noises), len(asked.seeds)
+        self.cells = [(row, column) for column in range(columns) for row in range(rows)]
+        self.values = {name: np.full((rows, columns), np.nan) for name in MEASURED}
+        self.thetas: dict[tuple[int, int], np.ndarray] = {}
+        self.problems: list[str] = []
+
+    def fill(self, cell: tuple[int, int]) -> None:
+        """Train and measure one network."""
+        asked, (row, column) = self.asked, cell
+        noise, seed = float(asked.noises[row]), int(asked.seeds[column])
+        likelihood = Categorical(asked.n_classes)
+        labels = noisy_labels(asked.sample.labels, noise, seed, asked.n_classes)
+        noisy = asked.sample.replace(labels=labels)
+        fit = train(
+            asked.network, noisy, likelihood, seed=seed, heldout=asked.heldout, **asked.training
+        )
+        fisher = FisherInformation(asked.network, fit.theta, noisy, likelihood, fit.readout)
+        found = _measured(fisher, fit, asked.n_eigenvalues)
+        if np.isnan(found["log_volumes"]):
+            self.problems.append(
+                f"noise {noise:g}, seed {seed}: one of the {asked.n_eigenvalues} largest "
+                "eigenvalues is zero to rounding, and the sum of their logarithms unknown"
+            )
+        for name, value in found.items():
+            self.values[name][cell] = value
+        self.thetas[cell] = fisher.theta
+
+    def study(self) -> LabelNoiseStudy:
+        """The table as a result; what was not trained is NaN."""
+        asked = self.asked
+        every = np.full((len(asked.noises), len(asked.seeds), asked.n_parameters), np.nan)
+        for cell, theta in self.thetas.items():
+            every[cell] = theta
+        return LabelNoiseStudy(
+            noises=asked.noises,
+            seeds=asked.seeds,
+            **self.values,
+            thetas=every,
+            n_eigenvalues=asked.n_eigenvalues,
+            network=repr(asked.network),
+            sample=repr(asked.sample),
+            problems=tuple(self.problems),
+        )
 
 
 def _measured(fisher: FisherInformation, fit: Fit, n_eigenvalues: int) -> dict[str, float]:
@@ -240,52 +194,3 @@ def _measured(fisher: FisherInformation, fit: Fit, n_eigenvalues: int) -> dict[s
         "lengths": path.length(),
         "chords": path.chord(),
     }
-
-
-def _digits() -> tuple[Sample, Sample]:
-    """600 of the digits, their pixels in [0, 1], and the others."""
-    from sklearn.datasets import load_digits
-
-    points, labels = load_digits(return_X_y=True)
-    whole = Sample(points / 16, labels=labels, name="digits / 16")
-    order = np.random.default_rng(0).permutation(whole.n)
-    return whole.take(order[:600]), whole.take(order[600:])
-
-
-def _residual(dim: int, n_classes: int) -> FeedForward:
-    """The network of the study: tanh to 32 units, then 11 residual blocks x + ¼tanh(Wx + b)."""
-    widths = (dim, *[32] * 12, n_classes)
-    skips = tuple((layer, layer, 0.25) for layer in range(1, 12))
-    return FeedForward(widths, (*["tanh"] * 12, "identity"), (True,) * 13, skips)
-
-
-def _check_samples(sample: Any, heldout: Any) -> int:
-    """Check points and labels; the number of classes."""
-    for name, given in (("sample", sample), ("heldout", heldout)):
-        if given is None and name == "heldout":
-            continue
-        if not isinstance(given, Sample):
-            raise InputError(f"{name}: expected a gn.Sample, got {type(given).__name__}")
-        if given.labels is None:
-            raise InputError(f"{name}: has no labels to replace or to tell")
-        noisy_labels(given.labels, 0.0)
-    if sample.n < LEAST_DATA:
-        raise InputError(f"sample: needs at least {LEAST_DATA} points, has {sample.n}")
-    both = [sample.labels, *([] if heldout is None else [heldout.labels])]
-    return int(max(2, *(labels.max(initial=0) + 1 for labels in both)))
-
-
-def _grid(noises: Any) -> np.ndarray:
-    grid = check_array("noises", noises, ndim=1)
-    if not len(grid) or grid.min() < 0 or grid.max() > 1 or (np.diff(grid) <= 0).any():
-        raise InputError(f"noises: expected shares in [0, 1], increasing, got {noises!r}")
-    return grid
-
-
-def _seeds(seeds: Any) -> np.ndarray:
-    if np.ndim(seeds) == 0:
-        return np.arange(check_integer("seeds", seeds, least=1))
-    numbers = [check_integer("seeds", seed, least=0) for seed in seeds]
-    if not numbers or len(set(numbers)) < len(numbers):
-        raise InputError(f"seeds: expected different ones, at least one, got {seeds!r}")
-    return np.array(numbers)
