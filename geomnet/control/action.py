@@ -4,21 +4,25 @@ With the states :math:`φ_0 = I, φ_1, …, φ_L` of a network on a sample,
 
 .. math:: E(θ) = L\sum_{l<L} s(φ_l, φ_{l+1}),
 
-the discrete energy of :mod:`geomnet.path_energy` with one step for each layer. Its gradient is one
-backward sweep: the steps give a covector on every state, the layers pull them back to θ.
+the discrete energy of :mod:`geomnet.geometry.path_energy` with one step for each layer. Its
+gradient is one backward sweep: the steps give a covector on every state, the layers pull them back
+to θ.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import cast
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..errors import DomainError, InputError
+from ..geometry.metric import AbstractMetric, LeftRule, StepRule
 from ..geometry.path_energy import PathEnergy
-from ..geometry.steps import LeftRule, Steps
+from ..geometry.space import FunctionSpace
+from ..geometry.steps import Steps
 from ..networks.linearised_network import LinearisedNetwork
 from ..networks.network import Network
 from ..utils.validation import check_choice
@@ -62,13 +66,13 @@ class Action:
     """
 
     network: Network
-    metric: Any
+    metric: AbstractMetric
     rule: str = "midpoint"
 
     def __post_init__(self) -> None:
         if not isinstance(self.network, Network):
             raise InputError(f"network: expected a gn.Network, got {self.network!r}")
-        if isinstance(self.metric, type) or not callable(getattr(self.metric, "steps", None)):
+        if not isinstance(self.metric, AbstractMetric):
             raise InputError(
                 f"metric: expected a gn.Metric such as gn.L2Metric(space), got {self.metric!r}"
             )
@@ -81,31 +85,41 @@ class Action:
         check_choice("rule", self.rule, RULES)
 
     @property
+    def space(self) -> FunctionSpace:
+        """The function space of the sample."""
+        return cast(FunctionSpace, self.metric.space)
+
+    @property
     def points(self) -> np.ndarray:
         """Where the path begins, (n, d)."""
-        return self.metric.space.identity
+        return self.space.identity
+
+    @property
+    def step_rule(self) -> StepRule:
+        """Where the metric is taken on a step."""
+        return self.metric if self.rule == "midpoint" else LeftRule(self.metric)
 
     @property
     def energy(self) -> PathEnergy:
         """The same discrete energy, of any path of states."""
-        return PathEnergy(self.metric if self.rule == "midpoint" else LeftRule(self.metric))
+        return PathEnergy(self.step_rule)
 
-    def value(self, theta: Any) -> float:
+    def value(self, theta: ArrayLike) -> float:
         """E(θ) at parameters (L, p); infinite where the path leaves the metric's domain."""
         return self.value_and_states(theta)[0]
 
-    def value_and_states(self, theta: Any) -> tuple[float, np.ndarray]:
+    def value_and_states(self, theta: ArrayLike) -> tuple[float, np.ndarray]:
         """E(θ), and the states (L+1, n, d) it is the energy of."""
         with np.errstate(over="ignore", invalid="ignore"):
             states = self.network.states(theta, self.points)
         return self.energy.value(states), states
 
-    def value_and_gradient(self, theta: Any) -> tuple[float, np.ndarray]:
+    def value_and_gradient(self, theta: ArrayLike) -> tuple[float, np.ndarray]:
         """E(θ) and ∂E/∂θ, (L, p)."""
         linearised = self.linearise(theta)
         return linearised.value, linearised.gradient
 
-    def linearise(self, theta: Any) -> LinearisedAction:
+    def linearise(self, theta: ArrayLike) -> LinearisedAction:
         """E(θ) with what its derivatives need.
 
         Raises
@@ -125,8 +139,13 @@ class LinearisedAction:
         states = network.states
         if not np.isfinite(states).all():
             raise DomainError("theta: the network's states overflow; take smaller parameters")
-        self.steps: Steps = action.energy.metric.steps(states[:-1], states[1:])
+        self.steps: Steps = action.step_rule.steps(states[:-1], states[1:])
         self.value = float((len(states) - 1) * self.steps.squared.sum())
+
+    @property
+    def squared_steps(self) -> np.ndarray:
+        """Squared lengths of the layers' steps, (L,)."""
+        return self.steps.squared
 
     @cached_property
     def cotangents(self) -> np.ndarray:

@@ -10,21 +10,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..errors import ConvergenceError, DomainError, InputError
+from ..geometry.metric import AbstractMetric
 from ..networks import Network
 from ..utils.threads import blas_threads
 from ..utils.validation import check_array, check_integer
 from .action import Action
+from .cometrics import Cometrics, cometrics_of, plain_cometrics
 from .effort import Effort, action_or_effort
 from .lagrangian import ArchitectureLagrangian
-from .layer_blocks import Cometrics
 from .layer_regression import regress_layers
 from .lower_bound import LowerBound
-from .minimum import ConstrainedMinimum, Counts
+from .minimum import Cause, ConstrainedMinimum, Counts, Method
 from .result import ArchitectureGeodesic
 from .sqp import ArchitectureSQP
 
@@ -33,13 +34,13 @@ __all__ = ["constrained_geodesic"]
 
 def constrained_geodesic(
     network: Network,
-    metric: Any,
-    target: Any,
+    metric: AbstractMetric,
+    target: ArrayLike,
     *,
-    theta: Any = None,
+    theta: ArrayLike | None = None,
     seed: int = 0,
     rule: str = "midpoint",
-    method: Any = None,
+    method: Method | None = None,
 ) -> ArchitectureGeodesic:
     r"""Find the parameters of least energy whose curve reaches a target on the sample.
 
@@ -108,29 +109,35 @@ def constrained_geodesic(
     if theta is not None:
         theta = check_array("theta", theta, shape=network.parameters_shape)
     with blas_threads(len(target)):
-        standing = _standing(action, target)
-        if standing is not None:
-            still = LowerBound(0.0, standing.here.network.states, "equal ends")
-            return _result(action, standing, still, method, name, rule)
-        bound = LowerBound.of(action, target)
-        if theta is not None:
-            if not np.isfinite(action.value_and_states(theta)[0]):
-                raise DomainError(
-                    "theta: its curve leaves the metric's domain; take smaller parameters, or "
-                    "leave theta out"
-                )
-            found = method.solve(action, target, theta)
-        else:
-            found = _solve_from_draws(action, target, method, bound.path, seed)
-        if isinstance(action, Action):
-            bound = bound.lowered(action, found)
+        found, bound = _standing(action, target) or _solve(action, target, method, theta, seed)
         result = _result(action, found, bound, method, name, rule)
     if not result.converged:
         raise ConvergenceError(f"constrained_geodesic: {result.status}", result)
     return result
 
 
-def _choose(method: Any, depth: int, size: int) -> tuple[Any, str]:
+def _solve(
+    action: Action | Effort,
+    target: np.ndarray,
+    method: Method,
+    theta: np.ndarray | None,
+    seed: int,
+) -> tuple[ConstrainedMinimum, LowerBound]:
+    """Solve from given parameters, or from drawn ones, beside the bound."""
+    bound = LowerBound.of(action, target)
+    if theta is None:
+        found = _solve_from_draws(action, target, method, bound.path, seed)
+    elif np.isfinite(action.value_and_states(theta)[0]):
+        found = method.solve(action, target, theta)
+    else:
+        raise DomainError(
+            "theta: its curve leaves the metric's domain; take smaller parameters, or "
+            "leave theta out"
+        )
+    return found, bound.lowered(action, found) if isinstance(action, Action) else bound
+
+
+def _choose(method: Method | None, depth: int, size: int) -> tuple[Method, str]:
     if method is not None:
         if not isinstance(method, (ArchitectureSQP, ArchitectureLagrangian)):
             raise InputError(
@@ -177,7 +184,9 @@ def _check_reachable(points: np.ndarray, target: np.ndarray) -> None:
                 )
 
 
-def _standing(action: Action | Effort, target: np.ndarray) -> ConstrainedMinimum | None:
+def _standing(
+    action: Action | Effort, target: np.ndarray
+) -> tuple[ConstrainedMinimum, LowerBound] | None:
     """Zero parameters, where the target is the identity and they move nothing."""
     theta = np.zeros(action.network.parameters_shape)
     if not np.array_equal(action.points, target):
@@ -185,11 +194,12 @@ def _standing(action: Action | Effort, target: np.ndarray) -> ConstrainedMinimum
     here = action.linearise(theta)
     if not np.array_equal(here.network.states[-1], target):
         return None
-    return ConstrainedMinimum(theta, here, 0.0, 0.0, Counts(), "converged")
+    found = ConstrainedMinimum(theta, here, 0.0, 0.0, Counts(), Cause.CONVERGED)
+    return found, LowerBound(0.0, here.network.states, "equal ends")
 
 
 def _solve_from_draws(
-    action: Action | Effort, target: np.ndarray, method: Any, path: np.ndarray, seed: int
+    action: Action | Effort, target: np.ndarray, method: Method, path: np.ndarray, seed: int
 ) -> ConstrainedMinimum:
     """Solve from drawn parameters; where that stalls before the target, from others."""
     best: ConstrainedMinimum | None = None
@@ -199,7 +209,7 @@ def _solve_from_draws(
         found = method.solve(action, target, theta)
         if best is None or found.violation < best.violation:
             best = found
-        if found.cause != "stalled" or found.violation <= method.endpoint_tol:
+        if found.cause is not Cause.STALLED or found.violation <= method.endpoint_tol:
             break
     if best is None:
         raise DomainError(
@@ -230,36 +240,35 @@ def _cometrics(action: Action | Effort, path: np.ndarray) -> Cometrics:
     """Norm of the regression: the metric's, or for an effort the plain one."""
     if isinstance(action, Action):
         try:
-            steps = action.energy.metric.steps(path[:-1], path[1:])
-            return Cometrics(action.metric, action.rule, path, steps)
+            steps = action.step_rule.steps(path[:-1], path[1:])
+            return cometrics_of(action.metric, action.rule, path, steps)
         except DomainError:
             pass
-    return Cometrics.plain(path)
+    return plain_cometrics(path)
 
 
 def _result(
     action: Action | Effort,
     found: ConstrainedMinimum,
     bound: LowerBound,
-    method: Any,
+    method: Method,
     name: str,
     rule: str,
 ) -> ArchitectureGeodesic:
     here, network = found.here, action.network
-    steps = here.squared_steps if isinstance(action, Effort) else here.steps.squared
     counts = asdict(found.counts)
     return ArchitectureGeodesic(
         theta=found.theta,
         path=here.network.states,
         energy=here.value,
-        length=float(np.sqrt(np.maximum(steps, 0.0)).sum()),
+        length=float(np.sqrt(np.maximum(here.squared_steps, 0.0)).sum()),
         lower_bound=bound.energy,
         lower_bound_note=bound.note,
         endpoint_violation=found.violation,
         kkt_residual=found.kkt,
         iterations=counts.pop("iterations"),
         counts=counts,
-        converged=found.cause == "converged",
+        converged=found.cause is Cause.CONVERGED,
         status=_status(found, method, network, here.network.states[-1].size),
         method=name,
         rule=rule,
@@ -268,16 +277,16 @@ def _result(
     )
 
 
-def _status(found: ConstrainedMinimum, method: Any, network: Network, conditions: int) -> str:
+def _status(found: ConstrainedMinimum, method: Method, network: Network, conditions: int) -> str:
     """One sentence: what was reached, and the mend where it falls short."""
-    if found.cause == "converged":
+    if found.cause is Cause.CONVERGED:
         return "converged"
     reached = (
         f"after {found.counts.iterations} iterations the end point is missed by "
         f"{found.violation:.1e} (rms; {method.endpoint_tol:.0e} asked) at KKT residual "
         f"{found.kkt:.1e} ({method.tol:.0e} asked)"
     )
-    if found.cause == "interrupted":
+    if found.cause is Cause.INTERRUPTED:
         return f"interrupted: {reached}; start from result.theta to go on"
     if found.violation > method.endpoint_tol and network.n_parameters < conditions:
         return (

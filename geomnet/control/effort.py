@@ -12,12 +12,15 @@ by the left rule is the least effort
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import cast
 
 import numpy as np
 
 from ..errors import DomainError, SingularKernelError
 from ..geometry.kernels import FeatureKernel
+from ..geometry.metric import AbstractMetric
+from ..geometry.space import FunctionSpace
+from ..metrics import EnergyMetric
 from ..networks import Euler, Network
 from ..networks.linearised_network import LinearisedNetwork
 from .action import Action
@@ -25,11 +28,13 @@ from .action import Action
 __all__ = ["Effort", "LinearisedEffort", "action_or_effort"]
 
 
-def action_or_effort(network: Network, metric: Any, rule: str) -> Action | Effort:
+def action_or_effort(network: Network, metric: AbstractMetric, rule: str) -> Action | Effort:
     """Return the action to minimise: the effort where the metric's kernel is singular."""
     action = Action(network, metric, rule)
-    kernel = getattr(metric, "kernel", None)
-    if not isinstance(kernel, FeatureKernel) or metric.nugget:
+    if not isinstance(metric, EnergyMetric) or metric.nugget:
+        return action
+    kernel = metric.kernel
+    if not isinstance(kernel, FeatureKernel):
         return action
     n, features = len(action.points), kernel.features(action.points[:1]).shape[-1]
     if features >= n:
@@ -61,12 +66,17 @@ class Effort:
     """
 
     network: Network
-    metric: Any
+    metric: EnergyMetric
+
+    @property
+    def space(self) -> FunctionSpace:
+        """The function space of the sample."""
+        return cast(FunctionSpace, self.metric.space)
 
     @property
     def points(self) -> np.ndarray:
         """Where the path begins, (n, d)."""
-        return self.metric.space.identity
+        return self.space.identity
 
     def value(self, theta: np.ndarray) -> float:
         """E(θ)."""

@@ -8,14 +8,15 @@ does not: expect the end point missed by 1e-4 at a KKT residual of 1e-2.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize
 
 from ..errors import DomainError
 from ..utils.validation import check_integer, check_positive
-from .minimum import ConstrainedMinimum, Counts, kkt_residual, rms
+from .action import Action
+from .effort import Effort
+from .minimum import Cause, ConstrainedMinimum, Counts, kkt_residual, rms
 
 __all__ = ["ArchitectureLagrangian"]
 
@@ -47,9 +48,11 @@ class ArchitectureLagrangian:
         check_integer("max_iter", self.max_iter, least=0)
         check_integer("inner_iter", self.inner_iter, least=1)
 
-    def solve(self, action: Any, target: np.ndarray, theta: np.ndarray) -> ConstrainedMinimum:
+    def solve(
+        self, action: Action | Effort, target: np.ndarray, theta: np.ndarray
+    ) -> ConstrainedMinimum:
         """Minimise from θ (L, p)."""
-        weights, counts = action.metric.space.sample.weights, Counts()
+        weights, counts = action.space.sample.weights, Counts()
         here = action.linearise(theta)
         counts.gradients += 1
         violation = here.network.states[-1] - target
@@ -58,7 +61,7 @@ class ArchitectureLagrangian:
         moved = float(np.sum((target - action.points) ** 2))
         penalty = 200 * max(here.value, 1e-300) / max(moved, 1e-300)
         most = 30 * penalty  # past it L-BFGS follows the constraint and forgets the energy
-        cause = "max_iter"
+        cause = Cause.MAX_ITER
         for _ in range(self.max_iter):
             counts.iterations += 1
             found = minimize(
@@ -83,7 +86,7 @@ class ArchitectureLagrangian:
                 penalty = min(3 * penalty, most)
             missed = rms(violation, weights)
             if missed <= self.endpoint_tol and kkt_residual(here, multiplier) <= self.tol:
-                cause = "converged"
+                cause = Cause.CONVERGED
                 break
         return ConstrainedMinimum(
             theta=theta,
@@ -99,7 +102,7 @@ class ArchitectureLagrangian:
 class _Lagrangian:
     """E + λ·c + ½ρ|c|² of packed parameters, with its gradient."""
 
-    action: Any
+    action: Action | Effort
     target: np.ndarray
     multiplier: np.ndarray
     penalty: float

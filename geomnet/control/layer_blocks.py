@@ -26,96 +26,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve, lapack
 
-from ..geometry.steps import Steps
 from ..networks.linearised_network import LinearisedNetwork
+from .cometrics import Cometrics
 
-__all__ = ["Blocks", "Cometrics", "LayerBlocks", "ScaledBlocks", "solve_quadratic"]
-
-DENSE_LIMIT = 512
-"""Largest n·d for which cometrics of no known structure are held as dense matrices."""
-
-
-class Cometrics:
-    """C_l = ♯_l/2L of every step, in the sparsest form the metric allows.
-
-    ``points`` (L, n, d, d) where points do not interact, ``kernel`` (L, n, n) where coordinates
-    do not and are alike, else ``dense`` (L, n·d, n·d); past n·d = 512 a diagonal instead,
-    estimated by random signs, which leaves solutions as they are and costs products.
-
-    Parameters
-    ----------
-    metric : Metric
-    rule : {"midpoint", "left"}
-    states : ndarray, shape (L+1, n, d)
-    steps : Steps
-        Between the states, by that rule.
-    """
-
-    def __init__(self, metric: Any, rule: str, states: np.ndarray, steps: Steps) -> None:
-        depth, n, d = len(states) - 1, *states.shape[1:]
-        self.shape, scale = (n, d), 1 / (2 * depth)
-        self.form = "points"
-        self.array: np.ndarray
-        gram = getattr(metric, "gram", None)
-        if metric.structure in ("flat", "pointwise"):
-            fields = [np.broadcast_to(unit, (depth, n, d)) for unit in np.eye(d)]
-            self.array = scale * np.stack([steps.sharp(one) for one in fields], axis=-1)
-        elif gram is not None:
-            base = states[:-1] if rule == "left" else 0.5 * (states[:-1] + states[1:])
-            self.form = "kernel"
-            self.array = scale * gram(base)
-        elif n * d <= DENSE_LIMIT:
-            units = np.eye(n * d).reshape(-1, 1, n, d)
-            columns = [steps.sharp(np.repeat(unit, depth, axis=0)) for unit in units]
-            self.form = "dense"
-            self.array = scale * np.stack(columns, axis=-1).reshape(depth, n * d, n * d)
-        else:
-            signs = np.random.default_rng(0).choice([-1.0, 1.0], size=(8, depth, n, d))
-            diagonal = np.abs(np.mean([one * steps.sharp(one) for one in signs], axis=0))
-            least = 1e-2 * diagonal.mean(axis=(1, 2), keepdims=True)
-            self.array = scale * np.maximum(diagonal, least)[..., None] * np.eye(d)
-
-    @classmethod
-    def plain(cls, states: np.ndarray) -> Cometrics:
-        """Multiples of the identity, for paths where there is no metric to ask."""
-        depth, n, d = len(states) - 1, *states.shape[1:]
-        self = cls.__new__(cls)
-        self.shape, self.form = (n, d), "points"
-        self.array = np.broadcast_to(np.eye(d), (depth, n, d, d))
-        return self
-
-    @property
-    def size(self) -> float:
-        """Mean of the diagonal."""
-        return float(np.mean(np.diagonal(self.array, axis1=-2, axis2=-1)))
-
-    def add_to(self, matrix: np.ndarray, layer: int, factor: float) -> None:
-        """Add factor·C_l to a matrix (n·d, n·d), in place."""
-        n, d = self.shape
-        split = matrix.reshape(n, d, n, d)
-        if self.form == "dense":
-            matrix += factor * self.array[layer]
-        elif self.form == "kernel":
-            for a in range(d):
-                split[:, a, :, a] += factor * self.array[layer]
-        else:
-            index = np.arange(n)
-            split[index, :, index, :] += factor * self.array[layer]
-
-    def times(self, layer: int, right: np.ndarray) -> np.ndarray:
-        """C_l times a matrix (n·d, k)."""
-        n, d = self.shape
-        one = self.array[layer]
-        if self.form == "dense":
-            return one @ right
-        if self.form == "kernel":
-            return (one @ right.reshape(n, -1)).reshape(right.shape)
-        return (one @ right.reshape(n, d, -1)).reshape(right.shape)
+__all__ = ["Blocks", "LayerBlocks", "ScaledBlocks", "solve_quadratic"]
 
 
 class Blocks(ABC):
@@ -218,14 +136,15 @@ class LayerBlocks(Blocks):
         return out
 
 
-def _shifted_factor(matrix: np.ndarray) -> Any:
+def _shifted_factor(matrix: np.ndarray) -> tuple[np.ndarray, bool]:
     """Cholesky factor, with the least shift tried that rounding (or equal points) needs."""
     size = np.trace(matrix) / len(matrix)
     for shift in (1e-14, 1e-12, 1e-10, 1e-8):
         shifted = matrix.copy()
         shifted.flat[:: len(matrix) + 1] += shift * size
         try:
-            return cho_factor(shifted, lower=True, overwrite_a=True)
+            factor: tuple[np.ndarray, bool] = cho_factor(shifted, lower=True, overwrite_a=True)
+            return factor
         except (LinAlgError, ValueError):
             continue
     raise LinAlgError("the end point's Schur complement is not positive definite")

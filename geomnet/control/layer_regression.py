@@ -14,7 +14,7 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from ..networks import Network
 from ..networks.integrators import LinearisedStep
-from .layer_blocks import Cometrics
+from .cometrics import Cometrics
 
 __all__ = ["regress_layers"]
 
@@ -62,7 +62,7 @@ def _regress(
 ) -> LinearisedStep:
     """One layer's step from a state to near the aim, by damped Gauss–Newton steps."""
 
-    def at(theta):
+    def at(theta: np.ndarray) -> LinearisedStep:
         return network.integrator.linearise(network.field, state, theta, 1 / network.depth)
 
     step = at(theta)

@@ -6,15 +6,17 @@ Same metric, same rule and same number of steps; the states are free but for the
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from ..errors import DomainError
-from ..geodesics.discrete.closed_form import straight_path, uniform_times
 from ..geodesics.discrete.newton_cg import PathNewtonCG
+from ..geodesics.discrete.path_method import PathMethod
 from ..geodesics.discrete.pointwise import PointwiseNewton
+from ..geometry.metric import StepRule
 from ..geometry.path_energy import PathEnergy
+from ..geometry.points import VECTORS, uniform_times
+from ..geometry.structure import Structure
 from .action import Action
 from .effort import Effort
 from .minimum import ConstrainedMinimum
@@ -34,7 +36,7 @@ class LowerBound:
     def of(cls, action: Action | Effort, target: np.ndarray) -> LowerBound:
         """Minimise from a guess of the method's own."""
         depth, points = action.network.depth, action.points
-        line = straight_path(points, target, depth)
+        line = VECTORS.straight(points, target, depth)
         if isinstance(action, Effort):
             return cls(
                 None,
@@ -42,11 +44,12 @@ class LowerBound:
                 "none: the kernel is singular, and only paths of this architecture have a finite "
                 "energy",
             )
-        metric = action.energy.metric
-        if action.metric.structure == "flat":
+        metric = action.step_rule
+        if action.metric.structure is Structure.FLAT:
             return cls(action.energy.value(line), line, "the straight line, in closed form")
-        pointwise = action.metric.structure == "pointwise" and action.rule == "midpoint"
-        solver = PointwiseNewton() if pointwise else PathNewtonCG()
+        solver: PathMethod = PathNewtonCG()
+        if action.metric.structure is Structure.POINTWISE and action.rule == "midpoint":
+            solver = PointwiseNewton()
         try:
             guess = solver.guess(metric, points, target, depth)
             return cls._solved(solver, metric, guess, line)
@@ -54,7 +57,9 @@ class LowerBound:
             return cls(None, line, f"none: no path to begin with stays in the domain ({error})")
 
     @classmethod
-    def _solved(cls, solver: Any, metric: Any, guess: np.ndarray, line: np.ndarray) -> LowerBound:
+    def _solved(
+        cls, solver: PathMethod, metric: StepRule, guess: np.ndarray, line: np.ndarray
+    ) -> LowerBound:
         if len(guess) == 2:
             return cls(PathEnergy(metric).value(guess), guess, "the one step there is")
         state, found = solver.solve(metric, guess)
@@ -76,7 +81,7 @@ class LowerBound:
         return cls(found.energy, found.path, note)
 
     @classmethod
-    def _beside(cls, solver: Any, metric: Any, path: np.ndarray) -> LowerBound:
+    def _beside(cls, solver: PathMethod, metric: StepRule, path: np.ndarray) -> LowerBound:
         """Solve from a path bent away from a saddle, at random with a fixed seed."""
         bow = np.sin(np.pi * uniform_times(len(path) - 1, path.ndim - 1))
         random = np.random.default_rng(0).normal(size=path.shape[1:])
@@ -89,7 +94,7 @@ class LowerBound:
         if self.energy is None or found.here.value >= self.energy * (1 - 1e-12):
             return self
         path = found.here.network.states.copy()
-        again = self._solved(PathNewtonCG(), action.energy.metric, path, path)
+        again = self._solved(PathNewtonCG(), action.step_rule, path, path)
         if again.energy is None or again.energy > found.here.value:
             return LowerBound(None, path, "none: the path found lies below every minimum found")
         return again

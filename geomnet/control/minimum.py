@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from enum import StrEnum
+from typing import Protocol
 
 import numpy as np
 
-__all__ = ["ConstrainedMinimum", "Counts", "kkt_residual", "rms"]
+from .action import Action, LinearisedAction
+from .effort import Effort, LinearisedEffort
+
+__all__ = ["Cause", "ConstrainedMinimum", "Counts", "Method", "kkt_residual", "rms"]
+
+
+class Cause(StrEnum):
+    """Why a solve ended."""
+
+    CONVERGED = "converged"
+    MAX_ITER = "max_iter"
+    STALLED = "stalled"
+    INTERRUPTED = "interrupted"
 
 
 @dataclass
@@ -35,16 +48,32 @@ class ConstrainedMinimum:
     kkt : float
         Relative KKT residual.
     counts : Counts
-    cause : {"converged", "max_iter", "stalled", "interrupted"}
-        Why the solve ended.
+    cause : Cause
     """
 
     theta: np.ndarray
-    here: Any
+    here: LinearisedAction | LinearisedEffort
     violation: float
     kkt: float
     counts: Counts
-    cause: str
+    cause: Cause
+
+
+class Method(Protocol):
+    """A solver: a frozen dataclass that holds its tolerances."""
+
+    @property
+    def tol(self) -> float:
+        """On the relative KKT residual."""
+
+    @property
+    def endpoint_tol(self) -> float:
+        """On the root mean square of the distance of end point and target."""
+
+    def solve(
+        self, action: Action | Effort, target: np.ndarray, theta: np.ndarray
+    ) -> ConstrainedMinimum:
+        """Minimise from θ (L, p)."""
 
 
 def rms(violation: np.ndarray, weights: np.ndarray) -> float:
@@ -52,7 +81,7 @@ def rms(violation: np.ndarray, weights: np.ndarray) -> float:
     return float(np.sqrt(weights @ np.sum(violation**2, axis=1)))
 
 
-def kkt_residual(here: Any, multiplier: np.ndarray) -> float:
+def kkt_residual(here: LinearisedAction | LinearisedEffort, multiplier: np.ndarray) -> float:
     """|∂E + J_cᵀλ|/|∂E| at a linearised action; zero where ∂E vanishes."""
     size = np.linalg.norm(here.gradient)
     if size == 0:

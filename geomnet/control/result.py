@@ -12,6 +12,7 @@ import numpy as np
 from ..errors import InputError
 from ..geometry.curve import Curve
 from ..geometry.datasets import read_npz
+from ..geometry.metric import AbstractMetric
 from ..networks import Network
 from ..utils.files import write_npz
 
@@ -92,7 +93,7 @@ class ArchitectureGeodesic:
     method: str
     rule: str
     network: Network | None = None
-    metric: Any = field(default=None, repr=False)
+    metric: AbstractMetric | None = field(default=None, repr=False)
 
     @property
     def gap(self) -> float | None:

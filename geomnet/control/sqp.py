@@ -12,7 +12,6 @@ it geodesic acceleration; Nocedal & Wright 2006, section 18.3, correct the const
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy.linalg import LinAlgError
@@ -20,15 +19,16 @@ from tqdm import tqdm
 
 from ..errors import InputError
 from ..utils.validation import check_integer, check_positive
-from .effort import LinearisedEffort
+from .action import Action
+from .cometrics import cometrics_of
+from .effort import Effort, LinearisedEffort
 from .layer_blocks import (
     Blocks,
-    Cometrics,
     LayerBlocks,
     ScaledBlocks,
     solve_quadratic,
 )
-from .minimum import ConstrainedMinimum, Counts, kkt_residual, rms
+from .minimum import Cause, ConstrainedMinimum, Counts, kkt_residual, rms
 
 __all__ = ["ArchitectureSQP"]
 
@@ -72,8 +72,10 @@ class ArchitectureSQP:
     max_bytes: float = 2e9
 
     def __post_init__(self) -> None:
-        for name in ("tol", "endpoint_tol", "damping", "max_bytes"):
-            check_positive(name, getattr(self, name))
+        check_positive("tol", self.tol)
+        check_positive("endpoint_tol", self.endpoint_tol)
+        check_positive("damping", self.damping)
+        check_positive("max_bytes", self.max_bytes)
         check_integer("max_iter", self.max_iter, least=0)
         check_integer("max_products", self.max_products, least=1)
         check_integer("corrections", self.corrections, least=1)
@@ -82,7 +84,9 @@ class ArchitectureSQP:
         """Whether a model of L layers and n·d = size can be held."""
         return ScaledBlocks.bytes_needed(depth, size) <= self.max_bytes
 
-    def solve(self, action: Any, target: np.ndarray, theta: np.ndarray) -> ConstrainedMinimum:
+    def solve(
+        self, action: Action | Effort, target: np.ndarray, theta: np.ndarray
+    ) -> ConstrainedMinimum:
         """Minimise from θ (L, p)."""
         depth, size = action.network.depth, target.size
         if not self.fits(depth, size):
@@ -98,10 +102,14 @@ class _Run:
     """One solve: the current point, and what adapts on the way."""
 
     def __init__(
-        self, method: ArchitectureSQP, action: Any, target: np.ndarray, theta: np.ndarray
+        self,
+        method: ArchitectureSQP,
+        action: Action | Effort,
+        target: np.ndarray,
+        theta: np.ndarray,
     ) -> None:
         self.method, self.action, self.target = method, action, target
-        self.weights = action.metric.space.sample.weights
+        self.weights = action.space.sample.weights
         self.counts = Counts()
         self.damping, self.failed, self.penalty = method.damping, 0.0, 0.0
         self.multiplier = np.zeros_like(target)
@@ -119,7 +127,7 @@ class _Run:
         try:
             cause = self._iterate()
         except KeyboardInterrupt:
-            cause = "interrupted"
+            cause = Cause.INTERRUPTED
         return ConstrainedMinimum(
             theta=self.theta,
             here=self.here,
@@ -129,7 +137,7 @@ class _Run:
             cause=cause,
         )
 
-    def _iterate(self) -> str:
+    def _iterate(self) -> Cause:
         """Step until both tolerances pass; why it ended."""
         rejected = 0
         blocks: Blocks | None = None
@@ -145,7 +153,7 @@ class _Run:
                 self._raise_damping()
             rejected = 0 if accepted else rejected + 1
             if rejected == STALLED:
-                return "stalled"
+                return Cause.STALLED
             if accepted and blocks is not None:
                 kkt = kkt_residual(self.here, self.multiplier)
                 bar.set_postfix(energy=f"{self.here.value:.6g}", kkt=f"{kkt:.1e}")
@@ -153,8 +161,8 @@ class _Run:
                 if kkt <= self.method.tol or last:
                     self._restore(blocks)
                     if self._converged():
-                        return "converged"
-        return "max_iter"
+                        return Cause.CONVERGED
+        return Cause.MAX_ITER
 
     def _converged(self) -> bool:
         return (
@@ -170,12 +178,12 @@ class _Run:
         mean = float(np.vdot(signs, image)) / signs.size
         damping = self.damping * abs(mean)
         self.counts.factorisations += 1
-        here, network = self.here, self.here.network
+        here, action, network = self.here, self.action, self.here.network
         scaled = LayerBlocks.bytes_needed(*self._sizes) > self.method.max_bytes
-        if scaled or isinstance(here, LinearisedEffort):  # whose Hessian is a scaled identity
+        # the Hessian of an effort is a scaled identity
+        if scaled or isinstance(action, Effort) or isinstance(here, LinearisedEffort):
             return ScaledBlocks(network, abs(mean) + damping), damping
-        action = self.action
-        cometrics = Cometrics(action.metric, action.rule, network.states, here.steps)
+        cometrics = cometrics_of(action.metric, action.rule, network.states, here.steps)
         return LayerBlocks(network, cometrics, damping), damping
 
     @property

@@ -6,11 +6,14 @@ from typing import Any
 
 import autograd.numpy as anp
 import numpy as np
+from geomstats.geometry.riemannian_metric import RiemannianMetric
 
 from ..errors import InputError
-from ..geometry.metric_matrix import MatrixMechanics, MetricMatrix
+from ..geometry.matrix_mechanics import MatrixMechanics
+from ..geometry.metric import AbstractMetric
+from ..geometry.metric_matrix import MetricMatrix
 
-__all__ = ["GeomstatsChart", "adapt"]
+__all__ = ["GeomstatsChart", "as_metric"]
 
 
 class GeomstatsChart(MatrixMechanics):
@@ -25,11 +28,11 @@ class GeomstatsChart(MatrixMechanics):
         Its space has points (d,), d its dimension.
     """
 
-    def __init__(self, metric: Any) -> None:
+    def __init__(self, metric: RiemannianMetric) -> None:
         import geomstats.backend as gs
 
-        self.source, self.space = metric, metric._space
-        dim = self.space.shape[0]
+        self.source, self._space = metric, metric._space
+        dim = self._space.shape[0]
 
         def matrices(points: Any) -> Any:
             try:
@@ -40,6 +43,11 @@ class GeomstatsChart(MatrixMechanics):
             return found + 0 * points[..., :1, None] if found.ndim < points.ndim + 1 else found
 
         self.matrix = MetricMatrix(matrices, dim, autodiff=gs.__name__.endswith("autograd"))
+
+    @property
+    def space(self) -> Any:
+        """The space of geomstats."""
+        return self._space
 
     def check_ends(self, start: np.ndarray, end: np.ndarray) -> None:
         """Raise where an end is no point of the space, or the metric is not one there."""
@@ -66,32 +74,37 @@ class _Kept:
         return _Kept, ()
 
 
-def _from_products(metric: Any, points: Any, dim: int) -> Any:
+def _from_products(metric: RiemannianMetric, points: Any, dim: int) -> Any:
     """Matrix of a metric that only knows inner products, from those of unit vectors."""
     units = np.eye(dim)
     rows = [[metric.inner_product(u, v, points) for v in units] for u in units]
     return anp.stack([anp.stack(row, axis=-1) for row in rows], axis=-2)
 
 
-def adapt(metric: Any, point: Any) -> Any:
+def as_metric(metric: Any, point: Any) -> AbstractMetric:
     """Return a metric that solvers can use, or say why there is none."""
+    if isinstance(metric, AbstractMetric):
+        metric.adopt(point)
+        return metric
     if isinstance(metric, type):
         raise InputError(
             f"metric: expected a metric, got the class {metric.__name__}; make one, such as "
             "gn.L2Metric(space)"
         )
-    if callable(getattr(metric, "steps", None)):
-        if hasattr(metric, "adopt"):
-            metric.adopt(point)
-        return metric
-    space = getattr(metric, "_space", None)
-    if space is None or not callable(getattr(metric, "metric_matrix", None)):
+    if not isinstance(metric, RiemannianMetric):
         raise InputError(f"metric: expected a gn.Metric such as gn.L2Metric(space), got {metric!r}")
     known = metric.__dict__.get("_geomnet", _Kept()).chart
     # a shallow copy carries the chart of the metric it was copied from
-    if known is not None and known.source is metric and known.space is space:
+    if known is not None and known.source is metric and known.space is metric._space:
         return known
-    name = type(metric).__name__
+    chart = _read(metric, point)
+    metric._geomnet = _Kept(chart)
+    return chart
+
+
+def _read(metric: RiemannianMetric, point: Any) -> GeomstatsChart:
+    """Read a geomstats metric in vector coordinates, looked at once."""
+    name, space = type(metric).__name__, metric._space
     if len(space.shape) != 1 or space.shape[0] != space.dim:
         raise InputError(
             f"metric: {name} has points of shape {space.shape} for a space of dimension "
@@ -109,5 +122,4 @@ def adapt(metric: Any, point: Any) -> Any:
         ) from None
     except (TypeError, ValueError):
         pass  # the point is at fault, and will be named
-    metric._geomnet = _Kept(chart)
     return chart

@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Certificate", "richardson"]
+from .evidence import Evidence
+
+__all__ = ["Certificate", "certify", "richardson"]
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,29 @@ class Certificate:
             f"gradient {self.gradient_norm:.1e}, error ≤ {self.error_estimate:.1e}, "
             f"order {order}, {shortest[self.locally_shortest]}{counts}"
         )
+
+
+def certify(evidence: Evidence) -> tuple[Certificate, str]:
+    """Certify what a solver measured: the numbers, and one sentence for a person."""
+    status, known = evidence.status, evidence.inertia
+    certificate = Certificate(
+        converged=status.converged,
+        gradient_norm=evidence.gradient_norm,
+        tolerance=evidence.tolerance,
+        speed_variation=evidence.speed_variation,
+        error_estimate=evidence.error_estimate,
+        observed_order=evidence.observed_order,
+        locally_shortest=known.locally_shortest,
+        lowest_eigenvalue=known.lowest,
+        gradient_evaluations=evidence.work.gradient_evaluations,
+        hessian_products=evidence.work.hessian_products,
+        lanczos_products=known.products,
+        iterations=evidence.work.iterations,
+        morse_index=known.index,
+        nullity=known.nullity,
+        closed_form=evidence.closed_form,
+    )
+    return certificate, status.sentence(**evidence.measured())
 
 
 def richardson(lengths: list[float]) -> tuple[float, float, float | None, bool]:

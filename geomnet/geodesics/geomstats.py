@@ -10,11 +10,12 @@ import numpy as np
 
 from ..errors import InputError
 from ..utils.validation import check_batches, check_integer, check_positive
-from .as_metric import adapt
+from .as_metric import as_metric
 from .initial_value.rays import both_ways, ray
+from .plan import check_method
 from .problem import Method
 from .result import Geodesic
-from .solve import check_method, geodesic_batch
+from .solve import geodesic_batch
 
 __all__ = ["ExpSolver", "LogSolver"]
 
@@ -122,7 +123,7 @@ class ExpSolver:
     def geodesic_ivp(self, tangent_vec: Any, base_point: Any) -> Callable[[Any], np.ndarray]:
         """Return the geodesic as a function of times (k,), of either sign: (..., k, d)."""
         vec, base = check_batches(self.space.shape, tangent_vec=tangent_vec, base_point=base_point)
-        return both_ways(adapt(self.space.metric, base), base, vec)
+        return both_ways(as_metric(self.space.metric, base), base, vec)
 
 
 def _check_space(space: Any) -> None:

@@ -8,11 +8,11 @@ doubt. So every path of a chart is measured once more at places of its own, far 
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
 from ..errors import DomainError
+from ..geometry.metric import AbstractMetric
 
 __all__ = ["dense_steps", "measure", "measured"]
 
@@ -36,12 +36,12 @@ def dense_steps(size: int) -> int:
     return steps
 
 
-def measured(metric: Any) -> bool:
+def measured(metric: AbstractMetric) -> bool:
     """Whether a metric's paths are measured: those of coordinates, whose steps cost little."""
-    return getattr(metric, "structure", "coupled") in ("chart", "immersion")
+    return metric.structure.in_coordinates
 
 
-def measure(metric: Any, paths: np.ndarray) -> np.ndarray:
+def measure(metric: AbstractMetric, paths: np.ndarray) -> np.ndarray:
     """Lengths of smooth paths (B, K+1, d), (B,): chords of K, K/2, K/4, K/8 steps, by Romberg.
 
     Infinite where a path meets a place that is none of the metric's.
@@ -67,7 +67,11 @@ def measure(metric: Any, paths: np.ndarray) -> np.ndarray:
     # a step of no or negative length is no step of a metric, unless the path stands still there
     speeds = np.where(squared >= 0, np.sqrt(np.maximum(squared, 0.0)), np.inf)
     splits = np.cumsum([count * (path.shape[1] - 1) for path in levels])[:-1]
-    row = [part.reshape(count, -1).sum(axis=1) for part in np.split(speeds, splits)]
+    return _romberg([part.reshape(count, -1).sum(axis=1) for part in np.split(speeds, splits)])
+
+
+def _romberg(row: list[np.ndarray]) -> np.ndarray:
+    """Extrapolate lengths of rising step counts; infinite where they are not finite."""
     for order in range(1, LEVELS):
         with np.errstate(invalid="ignore"):
             row = [fine + (fine - coarse) / (4.0**order - 1) for coarse, fine in pairwise(row)]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
-from .certificate import Certificate
+from ..geometry.metric import AbstractMetric
+from .certificate import certify
+from .evidence import EqualEnds
+from .inertia import Inertia
 from .result import Geodesic
 
 __all__ = ["Method", "Problem", "standing"]
@@ -17,12 +20,17 @@ __all__ = ["Method", "Problem", "standing"]
 class Problem:
     """Ends to join in a metric: what the verb hands to a method."""
 
-    metric: Any
+    metric: AbstractMetric
     start: np.ndarray
     end: np.ndarray
     n_steps: int
     initial_path: np.ndarray | None = None
     certify_index: bool = True
+
+    @property
+    def stands(self) -> bool:
+        """Whether its ends are one point."""
+        return not self.metric.points.difference(self.start, self.end).any()
 
 
 class Method(Protocol):
@@ -41,23 +49,16 @@ class Method(Protocol):
 def standing(problem: Problem) -> Geodesic:
     """Equal ends: length 0, logarithm 0."""
     point = problem.start
-    certificate = Certificate(
-        converged=True,
+    evidence = EqualEnds(
         gradient_norm=0.0,
         tolerance=0.0,
-        speed_variation=0.0,
+        distance=0.0,
         error_estimate=0.0,
-        observed_order=None,
-        locally_shortest=True,
-        lowest_eigenvalue=1.0,
-        gradient_evaluations=0,
-        hessian_products=0,
-        lanczos_products=0,
-        iterations=0,
-        morse_index=0,
-        nullity=0,
+        speed_variation=0.0,
+        inertia=Inertia.counted(0, 0, 1.0),
         closed_form=True,
     )
+    certificate, status = certify(evidence)
     return Geodesic(
         path=np.repeat(point[None], problem.n_steps + 1, axis=0),
         length=0.0,
@@ -65,7 +66,7 @@ def standing(problem: Problem) -> Geodesic:
         energy=0.0,
         initial_velocity=np.zeros_like(point),
         certificate=certificate,
-        status="equal ends",
+        status=status,
         method="",
         metric=problem.metric,
     )

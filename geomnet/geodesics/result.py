@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.interpolate import CubicSpline
+from numpy.typing import ArrayLike
 
 from ..errors import InputError
 from ..geometry.curve import Curve
 from ..geometry.datasets import read_npz
+from ..geometry.metric import AbstractMetric
+from ..geometry.points import VECTORS, Interpolant
 from ..utils.files import write_npz
 from .certificate import Certificate
 from .spectral.legendre import evaluate
@@ -65,7 +67,7 @@ class Geodesic:
     certificate: Certificate
     status: str
     method: str
-    metric: Any = field(default=None, repr=False)
+    metric: AbstractMetric | None = field(default=None, repr=False)
     coefficients: np.ndarray | None = field(default=None, repr=False)
 
     @property
@@ -84,23 +86,24 @@ class Geodesic:
         return Curve(self.path)
 
     @cached_property
-    def _spline(self) -> CubicSpline:
-        return CubicSpline(np.linspace(0, 1, len(self.path)), self.path, axis=0)
+    def _spline(self) -> Interpolant:
+        points = VECTORS if self.metric is None else self.metric.points
+        return points.interpolant(self.path)
 
-    def _at(self, t: Any, order: int) -> np.ndarray:
-        t = np.asarray(t, dtype=np.float64)
-        if not ((t >= 0) & (t <= 1)).all():
+    def _at(self, t: ArrayLike, order: int) -> np.ndarray:
+        times = np.asarray(t, dtype=np.float64)
+        if not ((times >= 0) & (times <= 1)).all():
             raise InputError("t: a geodesic runs over times in [0, 1]")
         if self.coefficients is None:
-            return self._spline(t, order)
-        found = evaluate(self.path[0], self.path[-1], self.coefficients, t.reshape(-1))[order]
-        return found.reshape(*t.shape, *self.path.shape[1:])
+            return self._spline(times, order)
+        found = evaluate(self.path[0], self.path[-1], self.coefficients, times.reshape(-1))[order]
+        return found.reshape(*times.shape, *self.path.shape[1:])
 
-    def __call__(self, t: Any) -> np.ndarray:
+    def __call__(self, t: ArrayLike) -> np.ndarray:
         """States at times in [0, 1] (a number, or shape (k,)), by cubic splines or exactly."""
         return self._at(t, 0)
 
-    def velocity(self, t: Any) -> np.ndarray:
+    def velocity(self, t: ArrayLike) -> np.ndarray:
         """Velocities at times in [0, 1], likewise."""
         return self._at(t, 1)
 
@@ -132,7 +135,7 @@ class Geodesic:
             return np.inf if curve.length(self.metric) > 0 else 1.0
         return curve.length(self.metric) / self.distance
 
-    def save(self, path: Any) -> None:
+    def save(self, path: str | Path) -> None:
         """Save path, numbers and certificate as an NPZ, whole or not at all."""
         header = json.dumps(
             {
@@ -152,7 +155,7 @@ class Geodesic:
         write_npz(path, header=header, **arrays)
 
     @classmethod
-    def load(cls, path: Any) -> Geodesic:
+    def load(cls, path: str | Path) -> Geodesic:
         """Load what :meth:`save` wrote; the metric is not part of it."""
         try:
             arrays = read_npz(Path(path), "path", "initial_velocity", "header", "coefficients")

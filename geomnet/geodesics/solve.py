@@ -2,47 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import replace
-from typing import Any
 
 import joblib
 import numpy as np
+from geomstats.geometry.riemannian_metric import RiemannianMetric
+from numpy.typing import ArrayLike
 
 from ..errors import ConvergenceError, DomainError, InputError
-from ..geometry.metric_matrix import MatrixMechanics
+from ..geometry.metric import AbstractMetric
+from ..geometry.points import uniform_times
 from ..utils.threads import blas_threads
 from ..utils.validation import check_array, check_batches, check_integer
-from .as_metric import adapt
-from .discrete.closed_form import StraightLine
-from .discrete.lbfgs import PathLBFGS
-from .discrete.newton import PathNewton
-from .discrete.newton_cg import PathNewtonCG
-from .discrete.pointwise import PointwiseNewton
+from .as_metric import as_metric
+from .plan import Attempt, is_enough, plan_for, run
 from .problem import Method, Problem, standing
 from .result import Geodesic
 from .spectral.spectral_path import SpectralPath
 
 __all__ = ["geodesic", "geodesic_batch"]
 
-FEW = 128
-"""Most coordinates of a chart whose Hessian is dense."""
-
 TINY = 16
 """Coordinates up to which no product is long enough for a second thread."""
 
-ENOUGH = 1e-5
-"""Relative error of a distance at which no further method is tried."""
+BATCH = 20_000_000
+"""Entries of the dense Hessians of a batch, at degree 20."""
 
 
 def geodesic(
-    metric: Any,
-    start: Any,
-    end: Any,
+    metric: AbstractMetric | RiemannianMetric,
+    start: ArrayLike,
+    end: ArrayLike,
     n_steps: int = 16,
     *,
     method: Method | None = None,
-    initial_path: Any = None,
+    initial_path: ArrayLike | None = None,
     certify_index: bool = True,
     starts: int = 1,
     seed: int = 0,
@@ -98,20 +94,20 @@ def geodesic(
     >>> geo.certificate.converged, geo.certificate.is_minimising
     (True, 'locally')
     """
-    metric = adapt(metric, start)
+    known = as_metric(metric, start)
     n_steps = check_integer("n_steps", n_steps, least=8, multiple_of=4)
     check_integer("starts", starts, least=1)
-    shape = metric.space.shape
+    shape = known.space.shape
     start = check_array("start", start, shape=shape)
     end = check_array("end", end, shape=shape)
-    plan = _plan(metric, method)
-    metric.check_ends(start, end)
-    initial = None if initial_path is None else _check_path(initial_path, start, end)
-    problem = Problem(metric, start, end, n_steps, initial, certify_index)
-    if np.array_equal(start, end):
-        return replace(standing(problem), method=plan[0][1])
+    plan = plan_for(known, method)
+    known.check_ends(start, end)
+    initial = None if initial_path is None else _check_path(known, initial_path, start, end)
+    problem = Problem(known, start, end, n_steps, initial, certify_index)
+    if problem.stands:
+        return replace(standing(problem), method=plan[0].label)
     with blas_threads(shape[0]) if start.size > TINY else nullcontext():
-        found = _run(plan, problem)
+        found = run(plan, problem)
         if starts > 1:
             found = _shortest(plan, problem, found, starts, seed)
     if not found.certificate.converged:
@@ -120,9 +116,9 @@ def geodesic(
 
 
 def geodesic_batch(
-    metric: Any,
-    starts: Any,
-    ends: Any,
+    metric: AbstractMetric | RiemannianMetric,
+    starts: ArrayLike,
+    ends: ArrayLike,
     n_steps: int = 16,
     *,
     method: Method | None = None,
@@ -162,32 +158,17 @@ def geodesic_batch(
     >>> [round(geo.distance, 10) for geo in found]
     [1.2974425414, 3.4365636569]
     """
-    metric = adapt(metric, np.asarray(starts))
+    known = as_metric(metric, np.asarray(starts))
     n_steps = check_integer("n_steps", n_steps, least=8, multiple_of=4)
-    shape = metric.space.shape
+    shape = known.space.shape
     begin, finish = check_batches(shape, starts=starts, ends=ends)
-    problems = [
-        Problem(metric, a, b, n_steps, None, certify_index)
-        for a, b in zip(begin.reshape((-1, *shape)), finish.reshape((-1, *shape)))
-    ]
-    plan = _plan(metric, method)
+    begin, finish = begin.reshape((-1, *shape)), finish.reshape((-1, *shape))
+    problems = [Problem(known, a, b, n_steps, None, certify_index) for a, b in zip(begin, finish)]
+    plan = plan_for(known, method)
     if not problems:
         return []
-    if isinstance(metric, MatrixMechanics):
-        metric.check_ends(begin, finish)
-    else:
-        for problem in problems:
-            metric.check_ends(problem.start, problem.end)
-    jobs = min(joblib.effective_n_jobs(n_jobs), len(problems))
-    if jobs > 1:
-        parts = np.array_split(np.arange(len(problems)), jobs)
-        job = joblib.delayed(joblib.wrap_non_picklable_objects(_run_all))
-        runs = joblib.Parallel(n_jobs=jobs)(
-            job(plan, [replace(problems[i], metric=metric) for i in part]) for part in parts
-        )
-        found = [replace(geo, metric=metric) for run in runs for geo in run]
-    else:
-        found = _run_all(plan, problems)
+    known.check_pairs(begin, finish)
+    found = _spread(plan, problems, min(joblib.effective_n_jobs(n_jobs), len(problems)))
     failed = [i for i, geo in enumerate(found) if not geo.certificate.converged]
     if failed:
         raise ConvergenceError(
@@ -198,126 +179,54 @@ def geodesic_batch(
     return found
 
 
-def _run_all(plan: Plan, problems: list[Problem]) -> list[Geodesic]:
+def _spread(plan: list[Attempt], problems: list[Problem], jobs: int) -> list[Geodesic]:
+    """Solve pairs, spread over processes."""
+    if jobs <= 1:
+        return _run_all(plan, problems)
+    parts = np.array_split(np.arange(len(problems)), jobs)
+    job = joblib.delayed(joblib.wrap_non_picklable_objects(_run_all))
+    runs = joblib.Parallel(n_jobs=jobs)(job(plan, [problems[i] for i in part]) for part in parts)
+    # a result comes back with a copy of the metric
+    return [replace(geo, metric=problems[0].metric) for found in runs for geo in found]
+
+
+def _run_all(plan: list[Attempt], problems: list[Problem]) -> list[Geodesic]:
     """Solve pairs: in batches where the method can, those that fall short one by one."""
     if not problems:
         return []
+    label, method = plan[0].label, plan[0].method
+    found: dict[int, Geodesic] = {}
     with blas_threads(problems[0].start.shape[0]):
-        found: list[Geodesic | None] = [
-            replace(standing(p), method=plan[0][1]) if np.array_equal(p.start, p.end) else None
-            for p in problems
-        ]
-        method, name, _ = plan[0]
-        left = [i for i, geo in enumerate(found) if geo is None]
+        for i, problem in enumerate(problems):
+            if problem.stands:
+                found[i] = replace(standing(problem), method=label)
+        left = [i for i in range(len(problems)) if i not in found]
         if isinstance(method, SpectralPath) and len(left) > 1:
-            size = max(1, BATCH // (19 * problems[0].start.size) ** 2)
-            for first in range(0, len(left), size):
-                part = left[first : first + size]
-                for i, geo in zip(part, method.find_many([problems[i] for i in part])):
-                    if geo.certificate.converged and geo.error_estimate <= ENOUGH * geo.distance:
-                        found[i] = replace(geo, method=name)
-        return [_run(plan, p) if geo is None else geo for p, geo in zip(problems, found)]
+            together = dict(_together(method, problems, left))
+            found |= {i: replace(g, method=label) for i, g in together.items() if is_enough(g)}
+        return [found[i] if i in found else run(plan, p) for i, p in enumerate(problems)]
 
 
-BATCH = 20_000_000
-"""Entries of the dense Hessians of a batch, at degree 20."""
-
-Plan = list[tuple[Method, str, int]]
-"""Methods in the order they are tried, each with why, and by how much it multiplies N."""
-
-
-def check_method(method: Any) -> None:
-    """Say what is no solver."""
-    if isinstance(method, (type, str)) or not callable(getattr(method, "find", None)):
-        raise InputError(
-            f"method: expected a solver such as gn.geodesics.PathNewtonCG(), got {method!r}; "
-            "leave it out to have one chosen"
-        )
+def _together(
+    method: SpectralPath, problems: list[Problem], left: list[int]
+) -> Iterator[tuple[int, Geodesic]]:
+    """Solve the pairs left in batches that fit the memory."""
+    size = max(1, BATCH // (19 * problems[0].start.size) ** 2)
+    for first in range(0, len(left), size):
+        part = left[first : first + size]
+        yield from zip(part, method.find_many([problems[i] for i in part]))
 
 
-def _plan(metric: Any, method: Method | None) -> Plan:
-    structure = getattr(metric, "structure", "coupled")
-    if method is not None:
-        check_method(method)
-        needed = {StraightLine: "flat", PointwiseNewton: "pointwise"}.get(type(method), structure)
-        if structure != needed:
-            raise InputError(
-                f"method: {type(method).__name__} needs a metric of structure {needed!r}, and "
-                f"{metric!r} is {structure!r}; use gn.geodesics.PathNewtonCG()"
-            )
-        return [(method, f"{type(method).__name__}, as asked", 1)]
-    if structure == "flat":
-        return [(StraightLine(), "StraightLine: the metric is constant", 1)]
-    if structure == "pointwise":
-        return [
-            (PointwiseNewton(), "PointwiseNewton: the metric does not couple points", 1),
-            (PathNewtonCG(), "PathNewtonCG", 1),
-        ]
-    if structure == "coupled":
-        return [
-            (PathNewtonCG(), "PathNewtonCG: the metric couples points", 1),
-            (PathLBFGS(), "PathLBFGS", 1),
-        ]
-    dim = metric.space.shape[0]
-    fallbacks: Plan = [(PathNewton(), f"PathNewton with {n}-fold n_steps", n) for n in (4, 16, 64)]
-    if dim > FEW:
-        return [(PathNewtonCG(), f"PathNewtonCG: {dim} coordinates are many", 1), fallbacks[0]]
-    if structure == "immersion":
-        if dim > FEW // 4:
-            return [(PathNewton(), f"PathNewton: an immersion of {dim} coordinates", 1), *fallbacks]
-        return [(SpectralPath(), f"SpectralPath: an immersion of {dim} coordinates", 1), *fallbacks]
-    why = f"SpectralPath: a metric matrix in {dim} coordinate{'s' if dim > 1 else ''}"
-    return [(SpectralPath(), why, 1), *fallbacks]
-
-
-def _run(plan: Plan, problem: Problem) -> Geodesic:
-    """Try methods in turn until one's certificate passes; else the most certain result."""
-    kept: Geodesic | None = None
-    error: Exception | None = None
-    why = ""
-    for method, name, factor in plan:
-        if isinstance(method, PathLBFGS) and len(plan) > 1 and "derivatives" not in why:
-            break  # it gets no further than Newton's method, where that can be had
-        try:
-            found = method.find(replace(problem, n_steps=problem.n_steps * factor))
-        except DomainError as caught:
-            error = error or caught
-            why = why or f"{type(method).__name__} left the metric's domain"
-            continue
-        except NotImplementedError as caught:  # autograd's, of a function differentiated once
-            error = error or caught
-            why = why or f"{type(method).__name__} found no second derivatives"
-            continue
-        remarks = getattr(getattr(problem.metric, "matrix", None), "remarks", "")
-        label = f"{name}, as {why}" if why else name
-        found = replace(found, method=f"{label}; {remarks}" if remarks else label)
-        passes = found.certificate.converged
-        if passes and found.error_estimate <= ENOUGH * found.distance:
-            return found
-        if kept is None or _rank(found) < _rank(kept):
-            kept = found
-        why = why or f"{type(method).__name__} fell short"
-    if kept is None:
-        assert error is not None
-        raise error
-    if not kept.certificate.converged and hasattr(problem.metric, "barrier"):
-        kept = replace(kept, status=kept.status + problem.metric.barrier(kept.path))
-    return kept
-
-
-def _rank(found: Geodesic) -> tuple[bool, float]:
-    """Order results: those that passed first, then the more certain."""
-    return not found.certificate.converged, found.error_estimate
-
-
-def _shortest(plan: Plan, problem: Problem, first: Geodesic, starts: int, seed: int) -> Geodesic:
+def _shortest(
+    plan: list[Attempt], problem: Problem, first: Geodesic, starts: int, seed: int
+) -> Geodesic:
     """Try bent initial paths too, and keep the shortest geodesic that passes."""
     rng = np.random.default_rng(seed)
     best, shorter, passed = first, 0, int(first.certificate.converged)
     for _ in range(starts - 1):
         trial = replace(problem, initial_path=_bend(problem, rng))
         try:
-            found = _run(plan, trial)
+            found = run(plan, trial)
         except DomainError:
             continue
         if not found.certificate.converged:
@@ -338,19 +247,22 @@ def _bend(problem: Problem, rng: np.random.Generator) -> np.ndarray:
     t = np.linspace(0.0, 1.0, 33)
     modes = np.sin(np.pi * np.outer(t, [1, 2, 3])) / np.array([1, 2, 3])
     bend = np.tensordot(modes, rng.normal(size=(3, *start.shape)), axes=1)
-    size = rng.uniform(0.2, 1.5) * np.linalg.norm(end - start) / np.sqrt(start.size)
-    at = t[(..., *[None] * start.ndim)]
-    path = (1 - at) * start + at * end + size * bend
+    points = problem.metric.points
+    length = np.linalg.norm(points.difference(start, end))
+    size = rng.uniform(0.2, 1.5) * length / np.sqrt(start.size)
+    path = points.retract(points.between(start, end, uniform_times(32, start.ndim)), size * bend)
     path[0], path[-1] = start, end
     return path
 
 
-def _check_path(path: Any, start: np.ndarray, end: np.ndarray) -> np.ndarray:
-    path = check_array("initial_path", path, shape=(None, *start.shape))
+def _check_path(
+    metric: AbstractMetric, given: ArrayLike, start: np.ndarray, end: np.ndarray
+) -> np.ndarray:
+    path = check_array("initial_path", given, shape=(None, *start.shape))
     if len(path) < 2:
         raise InputError("initial_path: needs at least two states, its ends")
     for name, state, want in (("start", path[0], start), ("end", path[-1], end)):
-        if not np.allclose(state, want, rtol=0, atol=1e-10):
+        if not (np.abs(metric.points.difference(want, state)) <= 1e-10).all():
             raise InputError(f"initial_path: does not {name} at the given {name}")
     path = path.copy()
     path[0], path[-1] = start, end

@@ -1,4 +1,4 @@
-"""The ground: samples, spaces of maps, curves, kernels, and the energy of discrete paths."""
+"""The ground: samples, spaces of maps, curves, kernels, what a metric owes, path energies."""
 
 from .curve import Curve
 from .kernels import (
@@ -9,11 +9,15 @@ from .kernels import (
     Matern52Kernel,
     RadialKernel,
 )
+from .metric import AbstractMetric
 from .path_energy import PathEnergy
+from .points import Points, VectorPoints
 from .sample import Sample
 from .space import ChartSpace, FunctionSpace
+from .structure import Structure
 
 __all__ = [
+    "AbstractMetric",
     "ChartSpace",
     "Curve",
     "FeatureKernel",
@@ -23,6 +27,9 @@ __all__ = [
     "Matern32Kernel",
     "Matern52Kernel",
     "PathEnergy",
+    "Points",
     "RadialKernel",
     "Sample",
+    "Structure",
+    "VectorPoints",
 ]

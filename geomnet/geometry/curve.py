@@ -8,7 +8,7 @@ shorter than the distance between its ends.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,8 @@ import numpy as np
 from ..errors import ConvergenceError, InputError
 from ..utils.threads import blas_threads
 from ..utils.validation import check_array, check_integer
+from .metric import SquaredSteps, points_of
+from .points import Points
 
 __all__ = ["Curve"]
 
@@ -129,7 +131,7 @@ class Curve:
         share = share[(..., *[None] * self.start.ndim)]
         return (1 - share) * self.states[k] + share * self.states[k + 1]
 
-    def step_lengths(self, metric: Any, rtol: float = 1e-8) -> np.ndarray:
+    def step_lengths(self, metric: SquaredSteps, rtol: float = 1e-8) -> np.ndarray:
         r"""Length of every segment, subdivided until converged, (L,).
 
         Each segment is cut in 1, 2, 4, 8 equal parts, whose lengths are
@@ -150,21 +152,21 @@ class Curve:
         with blas_threads(len(self.start)):
             return self._converge(metric, rtol, lambda squared: np.sqrt(np.maximum(squared, 0)), 1)
 
-    def length(self, metric: Any, rtol: float = 1e-8) -> float:
+    def length(self, metric: SquaredSteps, rtol: float = 1e-8) -> float:
         """Length of the polygon in a metric; see :meth:`step_lengths`."""
         return float(self.step_lengths(metric, rtol).sum())
 
-    def energy(self, metric: Any, rtol: float = 1e-8) -> float:
+    def energy(self, metric: SquaredSteps, rtol: float = 1e-8) -> float:
         """Energy ∫⟨φ̇, φ̇⟩dt of the polygon over its times, at least length²/duration."""
         with blas_threads(len(self.start)):
             per_unit = self._converge(metric, rtol, lambda squared: squared, 2)
         return float(np.sum(per_unit / np.diff(self.times)))
 
-    def speed(self, metric: Any, rtol: float = 1e-8) -> np.ndarray:
+    def speed(self, metric: SquaredSteps, rtol: float = 1e-8) -> np.ndarray:
         """Mean speed on each segment, its length over its duration, (L,)."""
         return self.step_lengths(metric, rtol) / np.diff(self.times)
 
-    def resample(self, n_steps: int, metric: Any = None) -> Curve:
+    def resample(self, n_steps: int, metric: SquaredSteps | None = None) -> Curve:
         """Return the polygon's states at `n_steps` + 1 equidistant places.
 
         Parameters
@@ -184,7 +186,9 @@ class Curve:
             places[[0, -1]] = self.times[[0, -1]]
             if arc[-1] == 0 or (np.diff(places) <= 0).any():
                 places = np.linspace(self.times[0], self.times[-1], n_steps + 1)
-        return Curve(self(places), np.linspace(0.0, 1.0, n_steps + 1) if metric else places)
+        return Curve(
+            self(places), np.linspace(0.0, 1.0, n_steps + 1) if metric is not None else places
+        )
 
     def refine(self, parts: int) -> Curve:
         """Cut every segment into `parts` equal parts: the same polygon, more states."""
@@ -194,12 +198,19 @@ class Curve:
         )
         return Curve(self(times), times)
 
-    def _converge(self, metric: Any, rtol: float, of_squared: Any, power: int) -> np.ndarray:
+    def _converge(
+        self,
+        metric: SquaredSteps,
+        rtol: float,
+        of_squared: Callable[[np.ndarray], np.ndarray],
+        power: int,
+    ) -> np.ndarray:
         """Adaptive quadrature of every segment: Romberg sums on intervals, halved where needed.
 
         Points that pass close by each other make the integrand peak; halving finds the peak.
         """
-        start, step = self.states[:-1], np.diff(self.states, axis=0)
+        points = points_of(metric)
+        start, step = self.states[:-1], points.difference(self.states[:-1], self.states[1:])
         total = np.zeros(self.n_steps)
         pieces = 2 ** max(0, int(np.ceil(np.log2(LEAST_PIECES / self.n_steps))))
         size = 1.0 / pieces
@@ -208,6 +219,7 @@ class Curve:
         for _ in range(GENERATIONS):
             value, converged = _romberg(
                 metric,
+                points,
                 start[segment],
                 step[segment],
                 low,
@@ -233,14 +245,15 @@ class Curve:
 
 
 def _romberg(
-    metric: Any,
+    metric: SquaredSteps,
+    points: Points,
     start: np.ndarray,
     step: np.ndarray,
     low: np.ndarray,
     size: float,
-    of_squared: Any,
+    of_squared: Callable[[np.ndarray], np.ndarray],
     power: int,
-    tolerance: Any,
+    tolerance: Callable[[float], float],
 ) -> tuple[np.ndarray, np.ndarray]:
     """Romberg values on the intervals [low, low + size] of segments, and which converged."""
     result = np.zeros(len(low))
@@ -255,7 +268,7 @@ def _romberg(
     for level in range(LEVELS):
         parts = 2**level
         knots = low[active] + size / parts * np.arange(parts + 1)[:, None]
-        nodes = start[active] + knots[(..., *[None] * len(inner))] * step[active]
+        nodes = points.retract(start[active], knots[(..., *[None] * len(inner))] * step[active])
         shape = (parts * len(active), *start.shape[1:])
         squared = metric.squared_step(nodes[:-1].reshape(shape), nodes[1:].reshape(shape)).reshape(
             parts, len(active)

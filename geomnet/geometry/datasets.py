@@ -248,6 +248,13 @@ def _npz_sample(path: Path) -> Sample:
 
 
 def _csv_sample(path: Path, label_column: str | None) -> Sample:
+    frame = _csv_frame(path)
+    labels = None if label_column is None else _pop_labels(path, frame, label_column)
+    return Sample(_numbers(path, frame), labels=labels, name=path.stem)
+
+
+def _csv_frame(path: Path) -> Any:
+    """Read a table with a header, a pandas frame."""
     import pandas as pd
 
     try:
@@ -265,22 +272,28 @@ def _csv_sample(path: Path, label_column: str | None) -> Sample:
             f"{path}: its first line is all numbers, so it has no header; write the names of the "
             "columns there"
         )
-    labels = None
-    if label_column is not None:
-        if label_column not in frame.columns:
-            raise InputError(
-                f"label_column: {path} has no column {label_column!r}; it has "
-                f"{', '.join(map(str, frame.columns))}"
-            )
-        column = frame.pop(label_column)
-        if column.isna().any():
-            raise InputError(
-                f"label_column: {int(column.isna().sum())} labels are missing in "
-                f"{label_column!r}; drop those rows first"
-            )
-        labels = column.to_numpy()
-        if labels.dtype.kind not in "iubf":
-            labels = labels.astype(str)
+    return frame
+
+
+def _pop_labels(path: Path, frame: Any, label_column: str) -> np.ndarray:
+    """Take the labels out of a table."""
+    if label_column not in frame.columns:
+        raise InputError(
+            f"label_column: {path} has no column {label_column!r}; it has "
+            f"{', '.join(map(str, frame.columns))}"
+        )
+    column = frame.pop(label_column)
+    if column.isna().any():
+        raise InputError(
+            f"label_column: {int(column.isna().sum())} labels are missing in "
+            f"{label_column!r}; drop those rows first"
+        )
+    labels: np.ndarray = column.to_numpy()
+    return labels if labels.dtype.kind in "iubf" else labels.astype(str)
+
+
+def _numbers(path: Path, frame: Any) -> np.ndarray:
+    """What is left, which must be numbers."""
     if frame.empty:
         raise InputError(f"{path}: no rows of numbers under its header")
     text = [str(c) for c in frame.columns if frame[c].dtype.kind not in "iufb"]
@@ -289,14 +302,14 @@ def _csv_sample(path: Path, label_column: str | None) -> Sample:
             f"{path}: column {', '.join(map(repr, text))} holds text; remove it, or name it as "
             "the label column"
         )
-    points = frame.to_numpy(dtype=np.float64)
+    points: np.ndarray = frame.to_numpy(dtype=np.float64)
     if not np.isfinite(points).all():
         row, column_index = map(int, np.argwhere(~np.isfinite(points))[0])
         raise InputError(
             f"{path}: missing or infinite number in column "
             f"{str(frame.columns[column_index])!r}, row {row + 2}; drop or impute it first"
         )
-    return Sample(points, labels=labels, name=path.stem)
+    return points
 
 
 def _is_number(text: str) -> bool:

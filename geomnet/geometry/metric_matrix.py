@@ -13,20 +13,17 @@ derivatives from it. With :math:`h(x,v) = v^\top Gv`:
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property
 from typing import Any
 
 import autograd
 import autograd.numpy as anp
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
 
 from ..errors import DomainError, InputError
 from ..utils.autodiff import gradient as autograd_gradient
 from ..utils.validation import check_integer
-from .steps import MidpointSteps, Steps
 
-__all__ = ["SLOPE", "MatrixForm", "MatrixMechanics", "MetricMatrix", "coordinate_scale"]
+__all__ = ["SLOPE", "MetricMatrix", "coordinate_scale", "place"]
 
 SLOPE = 6e-6
 """Step of central differences of q, relative to the coordinates: (3 ulp)^(1/3)."""
@@ -98,7 +95,7 @@ class MetricMatrix:
                     f"booleans, got shape {inside.shape}"
                 )
             if not inside.all():
-                raise DomainError(f"{_at(points, ~inside)} lies outside the chart's domain")
+                raise DomainError(f"{place(points, ~inside)} lies outside the chart's domain")
         with np.errstate(all="ignore"):
             matrices = np.asarray(self.raw(points))
             if matrices.dtype != np.float64:
@@ -124,12 +121,12 @@ class MetricMatrix:
         """Name the point at which a matrix is not finite, or not symmetric."""
         finite = np.isfinite(matrices).all(axis=(1, 2))
         if not finite.all():
-            raise DomainError(f"metric_matrix: NaN or infinite at {_at(points, ~finite)}")
+            raise DomainError(f"metric_matrix: NaN or infinite at {place(points, ~finite)}")
         skew = np.abs(matrices - np.swapaxes(matrices, 1, 2)).max(axis=(1, 2))
         bad = skew > 1e-8 * np.abs(matrices).max(axis=(1, 2))
         if bad.any():
             raise InputError(
-                f"metric_matrix: not symmetric at {_at(points, bad)}, entries differ by "
+                f"metric_matrix: not symmetric at {place(points, bad)}, entries differ by "
                 f"{skew[bad][0]:.3g}; return (G + Gᵀ)/2 if that is what was meant"
             )
 
@@ -236,7 +233,7 @@ class MetricMatrix:
         error = np.abs(found - expected).max(axis=1) / scale
         if np.isfinite(error).all() and (error > 1e-4).all():
             raise InputError(
-                f"quadratic_gradient: at {_at(points, 0)} it differs from ∂_x(vᵀG(x)v) by "
+                f"quadratic_gradient: at {place(points, 0)} it differs from ∂_x(vᵀG(x)v) by "
                 f"{error[0]:.1g} of its size; it takes (v, base_point), in this order"
             )
 
@@ -371,160 +368,13 @@ class MetricMatrix:
         return mixed, curvature
 
 
-class MatrixForm:
-    """The form ⟨v, v⟩_x of a metric matrix at (k, d) arrays, with its derivatives."""
-
-    def __init__(self, metric: MetricMatrix, velocity: np.ndarray, base_point: np.ndarray) -> None:
-        self.metric, self.v, self.m = metric, velocity, base_point
-        self.matrix = metric(base_point)
-        self.flat = (self.matrix @ velocity[:, :, None])[:, :, 0]
-        self.value = (self.flat * velocity).sum(axis=1)
-        try:
-            self._factors = np.linalg.cholesky(self.matrix)
-        except np.linalg.LinAlgError:
-            values = np.linalg.eigvalsh(self.matrix)[:, 0]
-            worst = int(np.argmin(values))
-            raise DomainError(
-                f"metric_matrix: not positive definite at {_at(base_point, worst)}, where its "
-                f"lowest eigenvalue is {values[worst]:.3g}"
-            ) from None
-
-    @cached_property
-    def gradient(self) -> np.ndarray:
-        """Q = ∂_x⟨v, v⟩, (k, d)."""
-        if "_derivatives" in self.__dict__:
-            q = self._derivatives[0]
-        else:
-            q = self.metric.quadratic_gradient(self.v, self.m)
-        if not np.isfinite(q).all():
-            bad = ~np.isfinite(q).all(axis=1)
-            raise DomainError(f"quadratic_gradient: NaN or infinite at {_at(self.m, bad)}")
-        return q
-
-    @cached_property
-    def _derivatives(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        return self.metric.derivatives_at(self.v, self.m)
-
-    def second_derivatives(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """G, C and A, each (k, d, d)."""
-        return self.matrix, *self._derivatives[1:]
-
-    def derivative(self, dv: np.ndarray, dm: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """G dv + ½Cᵀdm and C dv + A dm."""
-        _, mixed, curvature = self._derivatives
-        dv, dm = dv[:, :, None], dm[:, :, None]
-        flat = self.matrix @ dv + 0.5 * np.swapaxes(mixed, 1, 2) @ dm
-        return flat[:, :, 0], (mixed @ dv + curvature @ dm)[:, :, 0]
-
-    @cached_property
-    def _cometrics(self) -> np.ndarray:
-        inverse = np.linalg.inv(self._factors)
-        return np.swapaxes(inverse, 1, 2) @ inverse
-
-    def sharp(self, p: np.ndarray) -> np.ndarray:
-        """♯p = G⁻¹p."""
-        return (self._cometrics @ p[:, :, None])[:, :, 0]
-
-    def solve_sharp_sum(self, r: np.ndarray) -> np.ndarray:
-        """Solve with the summed cometrics."""
-        return cho_solve(cho_factor(self._cometrics.sum(axis=0)), r)
-
-
-class MatrixMechanics:
-    """What solvers ask of a metric, answered by its ``matrix``, a :class:`MetricMatrix`."""
-
-    structure = "chart"
-    matrix: MetricMatrix
-
-    def linearise(self, velocity: np.ndarray, base_point: np.ndarray) -> MatrixForm:
-        """Return ⟨v, v⟩ with its derivatives at (k, d) arrays."""
-        return MatrixForm(self.matrix, velocity, base_point)
-
-    def inner_product(self, tangent_vec_a: Any, tangent_vec_b: Any, base_point: Any) -> Any:
-        """Inner product uᵀG(x)v, (...)."""
-        covector = self._times(base_point, tangent_vec_b)
-        return anp.sum(tangent_vec_a * covector, axis=-1)
-
-    def flat(self, tangent_vec: Any, base_point: Any) -> np.ndarray:
-        """Covector Gv, (..., d)."""
-        return np.asarray(self._times(base_point, tangent_vec))
-
-    def _times(self, base_point: Any, v: Any) -> Any:
-        d = self.matrix.dim
-        base = anp.reshape(anp.array(base_point), (-1, d))
-        matrices = anp.reshape(self.matrix.raw(base), (*anp.shape(base_point)[:-1], d, d))
-        return anp.matmul(matrices, anp.expand_dims(v, -1))[..., 0]
-
-    def sharp(self, cotangent_vec: Any, base_point: Any) -> np.ndarray:
-        """Vector G⁻¹p, (..., d)."""
-        p, base = np.broadcast_arrays(cotangent_vec, base_point)
-        flat = (-1, self.matrix.dim)
-        matrices = self.matrix(base.reshape(flat))
-        return np.linalg.solve(matrices, p.reshape(*flat, 1)).reshape(p.shape)
-
-    def quadratic_gradient(self, tangent_vec: Any, base_point: Any) -> np.ndarray:
-        """Derivative q = ∂_x(vᵀGv), (..., d)."""
-        v, base = np.broadcast_arrays(tangent_vec, base_point)
-        flat = (-1, self.matrix.dim)
-        return self.matrix.quadratic_gradient(v.reshape(flat), base.reshape(flat)).reshape(v.shape)
-
-    def squared_step(self, start: np.ndarray, end: np.ndarray) -> np.ndarray:
-        """Squared length of steps by the midpoint rule, (k,)."""
-        u = end - start
-        form = self.matrix(0.5 * (start + end)) @ u[:, :, None]
-        return np.einsum("ka,ka->k", form[:, :, 0], u)
-
-    def steps(self, start: np.ndarray, end: np.ndarray) -> Steps:
-        """Squared steps with their derivatives."""
-        return MidpointSteps(self.linearise(end - start, 0.5 * (start + end)))
-
-    def hamiltonian_field(
-        self, point: np.ndarray, momentum: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Velocity ♯p and force ½q(x, ♯p) of Hamilton's equations."""
-        velocity = self.sharp(momentum, point)
-        return velocity, 0.5 * self.quadratic_gradient(velocity, point)
-
-    def barrier(self, path: np.ndarray) -> str:
-        """Say where along a path the metric grows beyond all bounds, if it does."""
-        share = np.linspace(0.0, 1.0, 16, endpoint=False)[:, None, None]
-        points = (path[:-1] + share * np.diff(path, axis=0)).reshape(-1, self.matrix.dim)
-        along = np.linspace(0.0, 1.0, 1001)[:, None]
-        points = np.concatenate([points, (1 - along) * path[0] + along * path[-1]])
-        with np.errstate(all="ignore"):
-            traces = np.trace(np.asarray(self.matrix.raw(points)), axis1=1, axis2=2)
-            ends = np.trace(np.asarray(self.matrix.raw(path[[0, -1]])), axis1=1, axis2=2)
-        worst = int(np.argmax(np.where(np.isfinite(traces), traces, np.inf)))
-        if not traces[worst] <= 1e4 * ends.max():
-            return (
-                f"; the metric grows without bound at {_at(points, worst)}, as it does where a "
-                "chart ends: are both ends on one side? give gn.ChartMetric its domain"
-            )
-        return ""
-
-    def check_ends(self, start: np.ndarray, end: np.ndarray) -> None:
-        """Raise where the metric is not one at an end, by name; ends may be many, (..., d)."""
-        dim = self.matrix.dim
-        try:
-            both = np.concatenate([start.reshape(-1, dim), end.reshape(-1, dim)])
-            self.linearise(both, both)
-        except (DomainError, InputError):
-            for name, point in (("start", start), ("end", end)):
-                points = point.reshape(-1, dim)
-                try:
-                    self.linearise(points, points)
-                except (DomainError, InputError) as error:
-                    raise type(error)(f"{name}: {error}") from None
-            raise
-
-
 def coordinate_scale(points: np.ndarray) -> np.ndarray:
     """Size of every coordinate, (k, d): its own, or a hundredth of the largest of all."""
     size = np.abs(points)
     return np.maximum(size, 0.01 * size.max() or 1.0)
 
 
-def _at(points: np.ndarray, which: Any) -> str:
+def place(points: np.ndarray, which: Any) -> str:
     """Name the first point of a selection."""
     chosen = points[which].reshape(-1, points.shape[1])[0]
     if len(chosen) > 6:

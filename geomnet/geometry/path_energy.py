@@ -19,11 +19,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
 from ..errors import DomainError
+from .metric import StepRule, points_of
+from .points import Points, moved
 from .steps import Steps
 
 __all__ = ["LinearisedPath", "PathEnergy"]
@@ -35,7 +36,7 @@ class LinearisedPath:
     The unknowns are the interior states, shape (N−1, n, d).
     """
 
-    def __init__(self, path: np.ndarray, steps: Steps, metric: Any = None) -> None:
+    def __init__(self, path: np.ndarray, steps: Steps, metric: StepRule | None = None) -> None:
         self.metric = metric
         self.path = path
         self.steps = steps
@@ -108,11 +109,20 @@ class PathEnergy:
 
     Parameters
     ----------
-    metric : Metric
+    metric : Metric or LeftRule
         Asked for ``steps(start, end)`` and ``squared_step(start, end)`` only.
     """
 
-    metric: Any
+    metric: StepRule
+
+    @property
+    def points(self) -> Points:
+        """How states move."""
+        return points_of(self.metric)
+
+    def moved(self, path: np.ndarray, step: np.ndarray) -> np.ndarray:
+        """Path whose interior states have moved by a step (N−1, n, d)."""
+        return moved(self.points, path, step)
 
     def linearise(self, path: np.ndarray) -> LinearisedPath:
         """Energy and derivatives at `path`, shape (N+1, n, d)."""

@@ -8,30 +8,34 @@ than a vector space is the metric one equips it with.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from geomstats.geometry.manifold import Manifold
+from numpy.typing import ArrayLike
 
 from ..errors import InputError
 from ..utils.validation import check_array
+from .points import VectorPoints
 from .sample import Sample
 
 __all__ = ["ChartSpace", "FunctionSpace"]
 
+Seed = int | np.random.Generator | None
 
-class _ArraySpace(Manifold):
-    """An open set of arrays of one shape: every direction is tangent."""
 
-    def default_metric(self):
+class _ArraySpace(VectorPoints, Manifold):
+    """An open set of arrays of one shape: every direction is tangent, points move as vectors."""
+
+    def default_metric(self) -> NoReturn:
         """Raise: such a space has no canonical metric, choosing one is the point."""
         raise InputError(
             "Metric: this space has no default metric; pass gn.L2Metric, gn.EnergyMetric, "
             "gn.FisherRaoMetric or your own"
         )
 
-    def _fits(self, array: Any) -> Any:
-        array, axes = np.asarray(array), len(self.shape)
+    def _fits(self, given: ArrayLike) -> Any:
+        array, axes = np.asarray(given), len(self.shape)
         batch = array.shape[: max(0, array.ndim - axes)]
         fits = (
             array.shape[array.ndim - axes :] == self.shape
@@ -42,23 +46,27 @@ class _ArraySpace(Manifold):
             return np.zeros(batch, dtype=bool) if batch else np.False_
         return np.isfinite(array).all(axis=tuple(range(-axes, 0)))
 
-    def belongs(self, point, atol=None):
+    def belongs(self, point: ArrayLike, atol: float | None = None) -> Any:
         """Tell whether arrays are points: of the space's shape, and finite."""
         return self._fits(point)
 
-    def is_tangent(self, vector, base_point=None, atol=None):
+    def is_tangent(
+        self, vector: ArrayLike, base_point: ArrayLike | None = None, atol: float | None = None
+    ) -> Any:
         """Tell whether arrays are tangent vectors: of the space's shape, and finite."""
         return self._fits(vector)
 
-    def to_tangent(self, vector, base_point=None):
+    def to_tangent(self, vector: ArrayLike, base_point: ArrayLike | None = None) -> np.ndarray:
         """Return the vector as float64: every direction is tangent."""
         return np.array(vector, dtype=np.float64)
 
-    def projection(self, point):
+    def projection(self, point: ArrayLike) -> np.ndarray:
         """Return the point as float64: the space is all of its array space."""
         return np.array(point, dtype=np.float64)
 
-    def random_tangent_vec(self, base_point=None, n_samples=1, seed=None):
+    def random_tangent_vec(
+        self, base_point: ArrayLike | None = None, n_samples: int = 1, seed: Seed = None
+    ) -> np.ndarray:
         """Draw tangent vectors with independent standard normal entries."""
         rng = np.random.default_rng(seed)
         batch = () if n_samples == 1 else (n_samples,)
@@ -102,11 +110,11 @@ class FunctionSpace(_ArraySpace):
         """The identity map, observed: the points of the sample."""
         return self.sample.points
 
-    def observe(self, function: Any) -> np.ndarray:
+    def observe(self, function: Callable[[np.ndarray], ArrayLike]) -> np.ndarray:
         """Observe a map given as a function from ``(n, d)`` arrays to ``(n, d)`` arrays."""
         return check_array("function(points)", function(self.sample.points), shape=self.shape)
 
-    def random_point(self, n_samples=1, bound=1.0, seed=None):
+    def random_point(self, n_samples: int = 1, bound: float = 1.0, seed: Seed = None) -> np.ndarray:
         """Draw maps near the identity: the points, moved by normal steps of size 0.1·`bound`.
 
         Parameters
@@ -146,7 +154,7 @@ class ChartSpace(_ArraySpace):
         self.domain = domain
         super().__init__(dim=dim, shape=(dim,), equip=False)
 
-    def belongs(self, point, atol=None):
+    def belongs(self, point: ArrayLike, atol: float | None = None) -> Any:
         """Tell whether arrays are points of the chart: (..., d), finite, in the domain."""
         fits = self._fits(point)
         if self.domain is None or not np.any(fits):
@@ -154,7 +162,7 @@ class ChartSpace(_ArraySpace):
         flat = np.asarray(point, dtype=np.float64).reshape(-1, self.dim)
         return fits & np.asarray(self.domain(flat), dtype=bool).reshape(fits.shape)
 
-    def random_point(self, n_samples=1, bound=1.0, seed=None):
+    def random_point(self, n_samples: int = 1, bound: float = 1.0, seed: Seed = None) -> np.ndarray:
         """Draw standard normal points, scaled by `bound`, until they lie in the domain."""
         rng = np.random.default_rng(seed)
         found = np.empty((0, self.dim))

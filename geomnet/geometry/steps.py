@@ -10,46 +10,18 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
 
 import numpy as np
 
+from .quadratic_form import QuadraticForm, unit_vectors
+
 __all__ = [
-    "LeftRule",
     "LeftSteps",
     "MidpointSteps",
-    "QuadraticForm",
     "Steps",
     "SumOfSteps",
-    "second_derivatives",
-    "unit_vectors",
 ]
-
-
-class QuadraticForm(Protocol):
-    """The form ⟨v, v⟩_m at a batch of points m and vectors v, (k, n, d), with derivatives."""
-
-    value: np.ndarray
-    """⟨v, v⟩, (k,)."""
-
-    @property
-    def flat(self) -> np.ndarray:
-        """♭v = ½∂_v⟨v, v⟩, (k, n, d)."""
-
-    @property
-    def gradient(self) -> np.ndarray:
-        """Q = ∂_m⟨v, v⟩, (k, n, d)."""
-
-    def derivative(self, dv: np.ndarray, dm: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Change of (♭v, q) along (dv, dm), each (k, n, d)."""
-
-    def sharp(self, p: np.ndarray) -> np.ndarray:
-        """♯p at each m, (k, n, d): exactly, or as a positive definite approximation."""
-
-    def solve_sharp_sum(self, r: np.ndarray) -> np.ndarray:
-        """λ with (Σ_k ♯_k)λ = r, (n, d)."""
 
 
 class Steps(ABC):
@@ -129,13 +101,13 @@ class MidpointSteps(Steps):
 
     def blocks(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """A/4 − S + 2G, A/4 + K − 2G and A/4 + S + 2G, with S and K the halves of C."""
-        g, c, a = second_derivatives(self.form)
+        g, c, a = self.form.second_derivatives()
         sym, skew = 0.5 * (c + np.swapaxes(c, 1, 2)), 0.5 * (c - np.swapaxes(c, 1, 2))
         return 0.25 * a - sym + 2 * g, 0.25 * a + skew - 2 * g, 0.25 * a + sym + 2 * g
 
     def frozen(self) -> np.ndarray:
         """2G at the midpoints."""
-        return 2 * second_derivatives(self.form)[0]
+        return 2 * self.form.second_derivatives()[0]
 
     def sharp(self, p: np.ndarray) -> np.ndarray:
         """♯ at the midpoints."""
@@ -144,43 +116,6 @@ class MidpointSteps(Steps):
     def solve_sharp_sum(self, r: np.ndarray) -> np.ndarray:
         """Solve with the sum of the cometrics at the midpoints."""
         return self.form.solve_sharp_sum(r)
-
-
-def unit_vectors(shape: tuple[int, ...], j: int) -> np.ndarray:
-    """The j-th unit vector, at every one of shape[0] points."""
-    unit = np.zeros((shape[0], int(np.prod(shape[1:]))))
-    unit[:, j] = 1.0
-    return unit.reshape(shape)
-
-
-def second_derivatives(form: QuadraticForm) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Second derivatives of h(m, v) = ⟨v, v⟩_m, each (k, D, D) with D = n·d.
-
-    Returns
-    -------
-    matrix : ndarray
-        G = ½∂²h/∂v∂v.
-    mixed : ndarray
-        C[i, j] = ∂²h/∂m_i∂v_j.
-    curvature : ndarray
-        A = ∂²h/∂m∂m.
-
-    A form that has them at hand gives them as ``form.second_derivatives()``; any other is asked
-    for its derivative along unit vectors.
-    """
-    own = getattr(form, "second_derivatives", None)
-    if own is not None:
-        return own()
-    shape = form.flat.shape
-    size = int(np.prod(shape[1:]))
-    still = np.zeros(shape)
-    g, c, a = (np.empty((shape[0], size, size)) for _ in range(3))
-    for j in range(size):
-        unit = unit_vectors(shape, j)
-        flat, gradient = form.derivative(unit, still)
-        g[:, :, j], c[:, :, j] = flat.reshape(-1, size), gradient.reshape(-1, size)
-        a[:, :, j] = form.derivative(still, unit)[1].reshape(-1, size)
-    return g, c, a
 
 
 class LeftSteps(Steps):
@@ -212,28 +147,6 @@ class LeftSteps(Steps):
     def solve_sharp_sum(self, r: np.ndarray) -> np.ndarray:
         """Solve with the sum of the cometrics at the starts."""
         return self.form.solve_sharp_sum(r)
-
-
-@dataclass(frozen=True)
-class LeftRule:
-    """A metric whose squared steps follow the left rule, for :class:`PathEnergy`.
-
-    Parameters
-    ----------
-    metric : Metric
-        Asked for ``linearise(velocity, base_point)`` and ``inner_product`` only.
-    """
-
-    metric: Any
-
-    def steps(self, start: np.ndarray, end: np.ndarray) -> Steps:
-        """Squared steps with their derivatives."""
-        return LeftSteps(self.metric.linearise(end - start, start))
-
-    def squared_step(self, start: np.ndarray, end: np.ndarray) -> np.ndarray:
-        """⟨u, u⟩ at the starts, (k,)."""
-        step = end - start
-        return np.asarray(self.metric.inner_product(step, step, start))
 
 
 class SumOfSteps(Steps):

@@ -9,32 +9,33 @@ Built-in metrics override what they can derive by hand.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
-from functools import cached_property
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 import autograd
 import autograd.numpy as anp
 import numpy as np
 from geomstats.geometry.riemannian_metric import RiemannianMetric
-from scipy.linalg import cho_factor, cho_solve
 
-from ..errors import ConvergenceError, DomainError, InputError
+from ..errors import ConvergenceError, InputError
 from ..geodesics.initial_value.hamiltonian import exponential
 from ..geodesics.initial_value.rays import both_ways
+from ..geodesics.problem import Method
+from ..geodesics.result import Geodesic
 from ..geodesics.solve import geodesic_batch
-from ..geometry.steps import MidpointSteps, QuadraticForm, Steps, SumOfSteps
+from ..geometry.metric import AbstractMetric, Space
+from ..geometry.quadratic_form import QuadraticForm
+from ..linalg.conjugate_gradients import conjugate_gradients
 from ..utils.autodiff import gradient
 from ..utils.threads import blas_threads
-from ..utils.validation import check_array, check_batches, check_positive
+from ..utils.validation import broadcast_pair, check_array, check_batches, check_positive
+from .autograd_form import DENSE_LIMIT, AutogradForm
 
-__all__ = ["Metric", "ScaledSum"]
-
-DENSE_LIMIT = 512
-"""Largest n·d for which a metric without its own ♯ is handled by dense matrices."""
+__all__ = ["Metric"]
 
 
-class Metric(RiemannianMetric):
+class Metric(AbstractMetric, RiemannianMetric):
     r"""A Riemannian metric on a function space.
 
     A subclass owes :meth:`inner_product`, in ``autograd.numpy``; everything else follows, and
@@ -46,9 +47,9 @@ class Metric(RiemannianMetric):
 
     Attributes
     ----------
-    structure : {"flat", "pointwise", "coupled"}
-        What solvers may exploit: a constant metric; no coupling between the sample's points;
-        neither.
+    structure : Structure
+        What solvers may exploit: ``FLAT`` for a constant metric, ``COUPLED`` where nothing is
+        known.
     n_steps : int
         Steps of the paths behind :meth:`log`, :meth:`dist` (16; a multiple of 4).
     method : object or None
@@ -70,11 +71,13 @@ class Metric(RiemannianMetric):
     True
     """
 
-    structure: ClassVar[str] = "coupled"
     n_steps: int = 16
-    method: Any = None
+    method: Method | None = None
 
-    def __init__(self, space: Any) -> None:
+    combined: ClassVar[Callable[[Sequence[tuple[float, Metric]]], Metric]]
+    """Makes a sum of multiples: ``ScaledSum``, a metric itself, puts itself here."""
+
+    def __init__(self, space: Space) -> None:
         if not isinstance(getattr(space, "shape", None), tuple) or not hasattr(space, "dim"):
             raise InputError(
                 f"space: expected a gn.FunctionSpace, got {type(space).__name__}; make one with "
@@ -83,9 +86,10 @@ class Metric(RiemannianMetric):
         super().__init__(space=space)
 
     @property
-    def space(self) -> Any:
-        """The function space the metric lives on."""
-        return self._space
+    def space(self) -> Space:
+        """The space the metric lives on."""
+        space: Space = self._space
+        return space
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
@@ -110,12 +114,12 @@ class Metric(RiemannianMetric):
 
     def flat(self, tangent_vec: Any, base_point: Any) -> np.ndarray:
         r"""Covector :math:`♭v = ½∂_v\langle v,v\rangle_φ`, (..., n, d)."""
-        v, base = _broadcast(tangent_vec, base_point)
+        v, base = broadcast_pair(tangent_vec, base_point)
         return autograd.grad(lambda v: 0.5 * anp.sum(self.inner_product(v, v, base)))(v)
 
     def quadratic_gradient(self, tangent_vec: Any, base_point: Any) -> np.ndarray:
         r"""Derivative :math:`q = ∂_φ\langle v,v\rangle_φ` at fixed v, (..., n, d)."""
-        v, base = _broadcast(tangent_vec, base_point)
+        v, base = broadcast_pair(tangent_vec, base_point)
         return gradient(lambda base: anp.sum(self.inner_product(v, v, base)), base)
 
     def sharp(self, cotangent_vec: Any, base_point: Any) -> np.ndarray:
@@ -123,56 +127,25 @@ class Metric(RiemannianMetric):
 
         By dense matrices up to n·d = 512, by conjugate gradients beyond.
         """
-        p, base = _broadcast(cotangent_vec, base_point)
+        p, base = broadcast_pair(cotangent_vec, base_point)
         shape, state = p.shape, self.space.shape
         p, base = p.reshape((-1, *state)), base.reshape((-1, *state))
         if p[0].size <= DENSE_LIMIT:
-            dense = self._dense(base)
+            dense = self.dense(base)
             out = np.linalg.solve(dense, p.reshape(len(p), -1, 1))
         else:
             with blas_threads(state[0]):
                 out = np.stack(
                     [
-                        conjugate_gradients(lambda v, b=b: self.flat(v, b), r)
+                        conjugate_gradients(partial(self.flat, base_point=b), r)
                         for r, b in zip(p, base)
                     ]
                 )
         return out.reshape(shape)
 
-    def _dense(self, base_points: np.ndarray) -> np.ndarray:
-        """Matrices of the metric at (k, n, d) base points: (k, nd, nd)."""
-        size = base_points[0].size
-        basis = np.eye(size).reshape(size, 1, *base_points.shape[1:])
-        rows = self.flat(np.broadcast_to(basis, (size, *base_points.shape)), base_points[None])
-        return np.moveaxis(rows.reshape(size, len(base_points), size), 0, 1)
-
     def linearise(self, velocity: np.ndarray, base_point: np.ndarray) -> QuadraticForm:
         """Return ⟨v, v⟩_φ with first and second derivatives at (k, n, d) arrays."""
         return AutogradForm(self, velocity, base_point)
-
-    # -- derived: steps of a path -------------------------------------------------------------
-
-    def squared_step(self, start: np.ndarray, end: np.ndarray) -> np.ndarray:
-        """Squared length of the steps from `start` to `end`, (k, n, d): midpoint rule, (k,).
-
-        One of a subclass's own must keep its digits for small steps: lengths of curves subdivide.
-        """
-        u = end - start
-        return np.asarray(self.inner_product(u, u, 0.5 * (start + end)))
-
-    def steps(self, start: np.ndarray, end: np.ndarray) -> Steps:
-        """Squared steps with their derivatives, for solvers."""
-        return MidpointSteps(self.linearise(end - start, 0.5 * (start + end)))
-
-    def check_ends(self, start: np.ndarray, end: np.ndarray) -> None:
-        """Raise a DomainError where no geodesic can join the ends."""
-
-    def hamiltonian_field(
-        self, point: np.ndarray, momentum: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        r"""Velocity :math:`♯p` and force :math:`\dot p = ½q(φ, ♯p)` of Hamilton's equations."""
-        velocity = self.sharp(momentum, point)
-        return velocity, 0.5 * self.quadratic_gradient(velocity, point)
 
     # -- derived: exponential, logarithm, distance --------------------------------------------
 
@@ -279,7 +252,7 @@ class Metric(RiemannianMetric):
         return matrix
 
     def _map_pairs(
-        self, read: Any, starts: np.ndarray, ends: np.ndarray, n_jobs: int = 1
+        self, read: Callable[[Geodesic], Any], starts: np.ndarray, ends: np.ndarray, n_jobs: int = 1
     ) -> np.ndarray:
         """Read every geodesic between two batches of points."""
         try:
@@ -295,241 +268,16 @@ class Metric(RiemannianMetric):
 
     # -- algebra ------------------------------------------------------------------------------
 
-    def __mul__(self, scalar: Any) -> ScaledSum:
+    def __mul__(self, scalar: Any) -> Metric:
         """Scale the metric (not the distance) by a positive number."""
         if not np.isscalar(scalar):
             return NotImplemented
-        return ScaledSum([(check_positive("scalar", scalar), self)])
+        return Metric.combined([(check_positive("scalar", scalar), self)])
 
     __rmul__ = __mul__
 
-    def __add__(self, other: Any) -> ScaledSum:
+    def __add__(self, other: Any) -> Metric:
         """Add two metrics on the same space."""
         if not isinstance(other, Metric):
             return NotImplemented
-        return ScaledSum([(1.0, self), (1.0, other)])
-
-
-class ScaledSum(Metric):
-    r"""The metric :math:`\sum_j a_j\langle\cdot,\cdot\rangle_j`; write ``a * m1 + m2``.
-
-    Parameters
-    ----------
-    terms : sequence of (float, Metric)
-        Positive factors, and metrics on one space; sums among them are flattened.
-
-    Examples
-    --------
-    >>> import geomnet as gn
-    >>> space = gn.FunctionSpace([[0.0], [1.0]])
-    >>> (4.0 * gn.L2Metric(space)).dist([[0.0], [1.0]], [[1.0], [2.0]]).round(12)
-    np.float64(2.0)
-    """
-
-    terms: list[tuple[float, Metric]]
-
-    def __init__(self, terms: Any) -> None:
-        flat: list[tuple[float, Metric]] = []
-        for a, metric in terms:
-            inner: list[tuple[float, Metric]] = [(1.0, metric)]
-            if isinstance(metric, ScaledSum):
-                inner = metric.terms
-            flat += [(a * b, m) for b, m in inner]
-        shapes = {m.space.shape for _, m in flat}
-        if len(shapes) > 1:
-            raise InputError(f"metrics: their spaces differ in shape, {sorted(shapes)}")
-        super().__init__(flat[0][1].space)
-        self.terms = flat
-
-    @property
-    def structure(self) -> str:  # type: ignore[override]
-        """Flat where all terms are, else coupled."""
-        return "flat" if all(m.structure == "flat" for _, m in self.terms) else "coupled"
-
-    def __repr__(self) -> str:
-        return " + ".join(f"{a:g}*{m!r}" if a != 1 else repr(m) for a, m in self.terms)
-
-    def inner_product(self, tangent_vec_a: Any, tangent_vec_b: Any, base_point: Any) -> Any:
-        """Sum of the terms."""
-        return sum(
-            a * m.inner_product(tangent_vec_a, tangent_vec_b, base_point) for a, m in self.terms
-        )
-
-    def flat(self, tangent_vec: Any, base_point: Any) -> np.ndarray:
-        """Sum of the terms."""
-        return np.sum([a * m.flat(tangent_vec, base_point) for a, m in self.terms], axis=0)
-
-    def quadratic_gradient(self, tangent_vec: Any, base_point: Any) -> np.ndarray:
-        """Sum of the terms."""
-        return np.sum(
-            [a * m.quadratic_gradient(tangent_vec, base_point) for a, m in self.terms], axis=0
-        )
-
-    def sharp(self, cotangent_vec: Any, base_point: Any) -> np.ndarray:
-        """Exact for one term; else as in the base class, preconditioned by the stiffest term."""
-        if len(self.terms) == 1:
-            a, metric = self.terms[0]
-            return metric.sharp(cotangent_vec, base_point) / a
-        p, base = _broadcast(cotangent_vec, base_point)
-        shape, state = p.shape, self.space.shape
-        if np.prod(state) <= DENSE_LIMIT:
-            return super().sharp(p, base)
-        pairs = zip(p.reshape((-1, *state)), base.reshape((-1, *state)))
-        with blas_threads(state[0]):
-            return np.stack(
-                [
-                    conjugate_gradients(lambda v, b=b: self.flat(v, b), r, self._preconditioner(b))
-                    for r, b in pairs
-                ]
-            ).reshape(shape)
-
-    def _preconditioner(self, base_point: np.ndarray) -> Any:
-        """♯ of the term that is nearest to the sum's: the least of the traces of ♯_j♭, probed."""
-        signs = np.random.default_rng(0).choice([-1.0, 1.0], size=base_point.shape)
-        image = self.flat(signs, base_point)
-        closed = [(a, m) for a, m in self.terms if type(m).sharp is not Metric.sharp]
-        if not closed:
-            return None
-        a, metric = min(
-            closed, key=lambda term: np.vdot(signs, term[1].sharp(image, base_point)) / term[0]
-        )
-        return lambda r: metric.sharp(r, base_point) / a
-
-    def squared_step(self, start: np.ndarray, end: np.ndarray) -> np.ndarray:
-        """Sum of the terms' squared steps."""
-        return np.sum([a * m.squared_step(start, end) for a, m in self.terms], axis=0)
-
-    def steps(self, start: np.ndarray, end: np.ndarray) -> Steps:
-        """Sum of the terms' steps."""
-        return SumOfSteps([(a, m.steps(start, end)) for a, m in self.terms])
-
-    def check_ends(self, start: np.ndarray, end: np.ndarray) -> None:
-        """Check every term."""
-        for _, metric in self.terms:
-            metric.check_ends(start, end)
-
-
-class AutogradForm:
-    """The quadratic form of any metric, its derivatives by autograd.
-
-    The cometric is dense up to n·d = 512; beyond, the preconditioner takes the inverse of a
-    diagonal estimated with random signs (Bekas, Kokiopoulou & Saad 2007), which leaves the
-    solution as it is and only costs products.
-    """
-
-    def __init__(self, metric: Metric, velocity: np.ndarray, base_point: np.ndarray) -> None:
-        self.metric, self.v, self.m = metric, velocity, base_point
-        self.value = np.asarray(metric.inner_product(velocity, velocity, base_point))
-        if self.value.shape != (len(velocity),):
-            raise InputError(
-                f"inner_product: for ({len(velocity)}, n, d) arrays it must return shape "
-                f"({len(velocity)},), got {self.value.shape}; sum over axes (-2, -1)"
-            )
-        if self.value.dtype == object or not np.isfinite(self.value).all():
-            raise DomainError("inner_product: returned NaN or infinity at a point of the path")
-        if (self.value < 0).any():
-            raise DomainError(
-                f"inner_product: negative at a point of the path ({self.value.min():.3g}); a "
-                "Riemannian metric is positive definite"
-            )
-
-    @cached_property
-    def flat(self) -> np.ndarray:
-        """♭v."""
-        return self.metric.flat(self.v, self.m)
-
-    @cached_property
-    def gradient(self) -> np.ndarray:
-        """Q = ∂_m⟨v, v⟩."""
-        return self.metric.quadratic_gradient(self.v, self.m)
-
-    def derivative(self, dv: np.ndarray, dm: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Reverse over reverse: the gradient of (∇h)·(dv, dm) with h = ⟨v, v⟩."""
-        inner = self.metric.inner_product
-
-        def slope(v, m):
-            dh_v = autograd.grad(lambda v: anp.sum(inner(v, v, m)))(v)
-            dh_m = gradient(lambda m: anp.sum(inner(v, v, m)), m)
-            return anp.sum(dh_v * dv) + anp.sum(dh_m * dm)
-
-        along_v = gradient(lambda v: slope(v, self.m), self.v)
-        along_m = gradient(lambda m: slope(self.v, m), self.m)
-        return 0.5 * along_v, along_m
-
-    @cached_property
-    def _cometrics(self) -> np.ndarray:
-        size = self.v[0].size
-        if size <= DENSE_LIMIT:
-            dense = self.metric._dense(self.m)
-            try:
-                np.linalg.cholesky(dense)
-            except np.linalg.LinAlgError:
-                raise DomainError(
-                    "inner_product: not positive definite at a point of the path"
-                ) from None
-            return np.linalg.inv(dense)
-        rng = np.random.default_rng(0)
-        total = np.zeros_like(self.m)
-        for _ in range(4):
-            signs = rng.choice([-1.0, 1.0], size=self.m.shape)
-            total += signs * self.metric.flat(signs, self.m)
-        mean = np.abs(total / 4)
-        inner = tuple(range(1, mean.ndim))
-        return 1.0 / np.maximum(mean, 1e-3 * mean.mean(axis=inner, keepdims=True))
-
-    def sharp(self, p: np.ndarray) -> np.ndarray:
-        """♯p, dense or diagonal."""
-        cometrics = self._cometrics
-        if cometrics.shape == p.shape and p[0].size > DENSE_LIMIT:
-            return cometrics * p
-        return (cometrics @ p.reshape(len(p), -1, 1)).reshape(p.shape)
-
-    def solve_sharp_sum(self, r: np.ndarray) -> np.ndarray:
-        """Solve with the summed cometrics."""
-        total = self._cometrics.sum(axis=0)
-        if r.size > DENSE_LIMIT:
-            return r / total
-        return cho_solve(cho_factor(total), r.reshape(-1)).reshape(r.shape)
-
-
-def _broadcast(vec: Any, base_point: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Give a vector and its base point the same leading axes."""
-    vec, base = np.asarray(vec, dtype=np.float64), np.asarray(base_point, dtype=np.float64)
-    if vec.shape != base.shape:
-        vec, base = np.broadcast_arrays(vec, base)
-    return np.array(vec), np.array(base)
-
-
-def conjugate_gradients(
-    product: Any, right: np.ndarray, precondition: Any = None, rtol: float = 1e-12
-) -> np.ndarray:
-    """Solve A x = right for a symmetric positive definite `product`.
-
-    Raises
-    ------
-    ConvergenceError
-        When 10·size products do not suffice.
-    """
-    solve = precondition or (lambda r: r)
-    x, r = np.zeros_like(right), right.copy()
-    z = solve(r)
-    d, rz = z.copy(), np.vdot(r, z)
-    goal = rtol * np.linalg.norm(right)
-    for _ in range(10 * right.size + 1):
-        if np.linalg.norm(r) <= goal:
-            return x
-        ad = product(d)
-        curvature = np.vdot(d, ad)
-        if not curvature > 0:
-            raise DomainError("inner_product: not positive definite at the base point")
-        alpha = rz / curvature
-        x += alpha * d
-        r -= alpha * ad
-        z = solve(r)
-        rz, old = np.vdot(r, z), rz
-        d = z + (rz / old) * d
-    raise ConvergenceError(
-        f"sharp: conjugate gradients stopped at residual {np.linalg.norm(r):.1e}; the metric is "
-        "too ill-conditioned here, override sharp with a direct solve",
-        x,
-    )
+        return Metric.combined([(1.0, self), (1.0, other)])

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from ..geometry.metric_matrix import MatrixMechanics, MetricMatrix
+from ..geometry.matrix_mechanics import MatrixMechanics
+from ..geometry.metric_matrix import MetricMatrix
 from ..geometry.space import ChartSpace
 from ..utils.validation import check_batches, check_positive
 from .base import Metric

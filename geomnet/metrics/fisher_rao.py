@@ -13,21 +13,23 @@ the thin singular value decomposition :math:`W = UΣV^\top` each point moves by
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 import autograd.numpy as anp
 import numpy as np
 
 from ..errors import InputError
+from ..geometry.metric import PointwiseMetric
+from ..geometry.space import FunctionSpace
 from ..geometry.steps import Steps
 from ..likelihoods import Likelihood, SquaredDistance
-from ..utils.validation import check_positive
-from .base import Metric, _broadcast
+from ..utils.validation import broadcast_pair, check_positive
+from .base import Metric
 
 __all__ = ["FisherRaoMetric"]
 
 
-class FisherRaoMetric(Metric):
+class FisherRaoMetric(PointwiseMetric, Metric):
     r"""Fisher–Rao metric of the predictions, with a ridge that makes it Riemannian.
 
     Its squared step is closed, :math:`\sum_i w_i[d_{lik}(z_i,z_i')^2 + ε|φ_i-φ_i'|^2]`, and so
@@ -51,10 +53,8 @@ class FisherRaoMetric(Metric):
     3.141
     """
 
-    structure: ClassVar[str] = "pointwise"
-
     def __init__(
-        self, space: Any, likelihood: Likelihood, readout: Any, ridge: float | None = None
+        self, space: FunctionSpace, likelihood: Likelihood, readout: Any, ridge: float | None = None
     ) -> None:
         super().__init__(space)
         if not isinstance(likelihood, Likelihood):
@@ -104,7 +104,7 @@ class FisherRaoMetric(Metric):
         """Inner product, (...)."""
         factor = self.likelihood.fisher_factor(self.predict(base_point))
 
-        def signal(v):
+        def signal(v: Any) -> Any:
             return anp.matmul(factor, anp.matmul(v, self._weight.T)[..., None])[..., 0]
 
         fisher = anp.sum(signal(tangent_vec_a) * signal(tangent_vec_b), axis=-1)
@@ -113,7 +113,7 @@ class FisherRaoMetric(Metric):
 
     def flat(self, tangent_vec: Any, base_point: Any) -> np.ndarray:
         """Return w(WᵀFWv + εv), (..., n, d)."""
-        vec, base = _broadcast(tangent_vec, base_point)
+        vec, base = broadcast_pair(tangent_vec, base_point)
         factor = self.likelihood.fisher_factor(self.predict(base))
         signal = factor @ (vec @ self._weight.T)[..., None]
         pulled = (np.swapaxes(factor, -1, -2) @ signal)[..., 0] @ self._weight
@@ -121,7 +121,7 @@ class FisherRaoMetric(Metric):
 
     def sharp(self, cotangent_vec: Any, base_point: Any) -> np.ndarray:
         """Inverse of :meth:`flat`: an r×r solve per point, and a division off the row space."""
-        p, base = _broadcast(cotangent_vec, base_point)
+        p, base = broadcast_pair(cotangent_vec, base_point)
         p = p / self._sample_weights[:, None]
         inner, rest = self.split(p)
         solved = np.linalg.solve(self.reduced_metric(base @ self._rows.T), inner[..., None])
@@ -129,7 +129,7 @@ class FisherRaoMetric(Metric):
 
     def quadratic_gradient(self, tangent_vec: Any, base_point: Any) -> np.ndarray:
         """Return w Wᵀ∂_z(vᵀWᵀF(z)Wv), (..., n, d)."""
-        vec, base = _broadcast(tangent_vec, base_point)
+        vec, base = broadcast_pair(tangent_vec, base_point)
         slope = self.likelihood.fisher_gradient(self.predict(base), vec @ self._weight.T)
         return self._sample_weights[:, None] * (slope @ self._weight)
 
@@ -246,7 +246,7 @@ class _FisherRaoSteps(Steps):
         ay, rest_y = self.metric.split(dy)
         jet, pull = self._jet, 2 * self.metric.ridge * (rest_y - rest_x)
 
-        def times(matrix, vector):
+        def times(matrix: np.ndarray, vector: np.ndarray) -> np.ndarray:
             return (matrix @ vector[..., None])[..., 0]
 
         return (

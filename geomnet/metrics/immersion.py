@@ -19,6 +19,7 @@ import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
 from ..errors import DomainError, InputError
+from ..geometry.metric import ImmersedMetric
 from ..geometry.metric_matrix import SLOPE, coordinate_scale
 from ..geometry.space import ChartSpace
 from ..geometry.steps import Steps
@@ -28,7 +29,7 @@ from .base import Metric
 __all__ = ["ImmersionMetric"]
 
 
-class ImmersionMetric(Metric):
+class ImmersionMetric(ImmersedMetric, Metric):
     r"""The pullback metric of an immersion, with chordal steps.
 
     Parameters
@@ -63,8 +64,6 @@ class ImmersionMetric(Metric):
     True
     """
 
-    structure = "immersion"
-
     def __init__(
         self,
         immersion: Callable[[Any], Any],
@@ -76,26 +75,32 @@ class ImmersionMetric(Metric):
                 raise InputError(f"{name}: expected a function, got {value!r}")
         self.immersion, self._pullback = immersion, pullback
         self._compared = False
+        self._chart: ChartSpace | None = None
         if dim is not None:
-            super().__init__(ChartSpace(check_integer("dim", dim, least=1)))
+            self._live_on(ChartSpace(check_integer("dim", dim, least=1)))
+
+    def _live_on(self, chart: ChartSpace) -> None:
+        """Take a chart for the metric's space."""
+        self._chart = chart
+        super().__init__(chart)
 
     def adopt(self, point: Any) -> None:
         """Take the dimension of the chart from a point, where none was given."""
-        if not hasattr(self, "_space"):
+        if self._chart is None:
             shape = np.shape(point)
             if not shape or not shape[-1]:
                 raise InputError(f"point: expected coordinates, (..., d), got shape {shape}")
-            super().__init__(ChartSpace(shape[-1]))
+            self._live_on(ChartSpace(shape[-1]))
 
     @property
-    def space(self) -> Any:
+    def space(self) -> ChartSpace:
         """The chart."""
-        if not hasattr(self, "_space"):
+        if self._chart is None:
             raise InputError("dim: give gn.ImmersionMetric(immersion, dim) the chart's dimension")
-        return self._space
+        return self._chart
 
     def __repr__(self) -> str:
-        dim = f"dim={self.space.dim}" if hasattr(self, "_space") else ""
+        dim = "" if self._chart is None else f"dim={self._chart.dim}"
         return f"ImmersionMetric({dim})"
 
     def __mul__(self, scalar: Any) -> Any:
@@ -106,7 +111,7 @@ class ImmersionMetric(Metric):
         f, pull = self.immersion, self._pullback
         return ImmersionMetric(
             lambda z: root * f(z),
-            self._space.dim if hasattr(self, "_space") else None,
+            None if self._chart is None else self._chart.dim,
             None if pull is None else lambda z, w: root * pull(z, w),
         )
 
@@ -172,7 +177,7 @@ class ImmersionMetric(Metric):
         v = anp.reshape(v + anp.zeros(shape), flat)
         images = self.immersion(base)
 
-        def pulled(w):
+        def pulled(w: Any) -> Any:
             back = autograd.grad(lambda z: anp.sum(self.immersion(z) * w))(base)
             return anp.sum(back * v)
 

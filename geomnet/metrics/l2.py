@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 import autograd.numpy as anp
 import numpy as np
 
-from ..geometry.steps import QuadraticForm
-from ..utils.validation import check_batches
-from .base import Metric, _broadcast
+from ..geometry.quadratic_form import FormByProducts, QuadraticForm
+from ..geometry.space import FunctionSpace
+from ..geometry.structure import Structure
+from ..utils.validation import broadcast_pair, check_batches
+from .base import Metric
 
 __all__ = ["L2Metric"]
 
@@ -33,9 +35,9 @@ class L2Metric(Metric):
     5.0
     """
 
-    structure: ClassVar[str] = "flat"
+    structure = Structure.FLAT
 
-    def __init__(self, space: Any) -> None:
+    def __init__(self, space: FunctionSpace) -> None:
         super().__init__(space)
         self._weights = space.sample.weights[:, None]
 
@@ -80,15 +82,21 @@ class L2Metric(Metric):
 def _over(vec: Any, base_point: Any) -> np.ndarray:
     """Give a vector the leading axes of its base point, where there is one."""
     vec = np.asarray(vec, dtype=np.float64)
-    return vec if base_point is None else _broadcast(vec, base_point)[0]
+    return vec if base_point is None else broadcast_pair(vec, base_point)[0]
 
 
-class _ConstantForm:
+class _ConstantForm(FormByProducts):
+    """The same form at every point."""
+
     def __init__(self, metric: L2Metric, velocity: np.ndarray) -> None:
         self._weights = metric._weights
         self.flat = metric.flat(velocity)
         self.value = np.sum(velocity * self.flat, axis=(-2, -1))
         self.gradient = np.zeros_like(velocity)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.flat.shape
 
     def derivative(self, dv: np.ndarray, dm: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return self._weights * dv, np.zeros_like(dm)

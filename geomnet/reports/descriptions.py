@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..geodesics import Geodesic
+from ..geometry.structure import Structure
 from ..studies import FisherSummary
 from .numbers import number
 
@@ -19,7 +20,7 @@ def certificate_in_words(geo: Geodesic, lower_bound: float | None = None) -> str
         A distance in closed form that no path can pass.
     """
     certificate = geo.certificate
-    if getattr(geo.metric, "structure", None) == "flat":
+    if geo.metric is not None and geo.metric.structure is Structure.FLAT:
         return (
             "This metric is constant, so the straight line is the shortest path and its length is "
             "known exactly."

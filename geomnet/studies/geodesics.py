@@ -7,6 +7,7 @@ import numpy as np
 from ..errors import ConvergenceError
 from ..geodesics import Geodesic, geodesic
 from ..geometry.curve import Curve
+from ..geometry.structure import Structure
 from ..metrics import Metric
 
 __all__ = ["is_shorter", "solve"]
@@ -20,7 +21,9 @@ def solve(
     Where points interact the search begins at the network's own path: that is a path of
     diffeomorphisms, while on the straight line points may meet.
     """
-    initial = network.states if network is not None and metric.structure == "coupled" else None
+    initial = (
+        network.states if network is not None and metric.structure is Structure.COUPLED else None
+    )
     best: Geodesic | None = None
     for factor in (1, 2, 4):
         try:

@@ -120,3 +120,11 @@ def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> str:
     if value not in choices:
         raise InputError(f"{name}: unknown {value!r}; choose from {', '.join(choices)}")
     return value
+
+
+def broadcast_pair(vec: Any, base_point: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Give a vector and its base point the same leading axes."""
+    vec, base = np.asarray(vec, dtype=np.float64), np.asarray(base_point, dtype=np.float64)
+    if vec.shape != base.shape:
+        vec, base = np.broadcast_arrays(vec, base)
+    return np.array(vec), np.array(base)

@@ -8,7 +8,7 @@ from cases import FIELDS, INTEGRATORS
 from oracles import central_difference, numerical_gradient
 
 import geomnet as gn
-from geomnet.geometry.steps import LeftRule
+from geomnet.geometry.metric import LeftRule
 
 RNG = np.random.default_rng(4)
 POINTS = RNG.normal(size=(6, 3))

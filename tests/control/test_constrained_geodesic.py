@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 import geomnet as gn
-from geomnet.control.layer_blocks import Cometrics, LayerBlocks, ScaledBlocks, solve_quadratic
+from geomnet.control.cometrics import cometrics_of
+from geomnet.control.layer_blocks import LayerBlocks, ScaledBlocks, solve_quadratic
 from geomnet.control.layer_regression import regress_layers
-from geomnet.geometry.steps import LeftRule
+from geomnet.geometry.metric import LeftRule
 
 
 def swirl(points, angle=1.5):
@@ -149,7 +150,7 @@ def test_little_memory_takes_a_scaled_identity_or_the_lagrangian():
 
 
 def test_the_solver_is_chosen_by_memory():
-    from geomnet.control.solve import _choose
+    from geomnet.control.constrained_geodesic import _choose
 
     assert _choose(None, 5, 20)[0] == gn.control.ArchitectureSQP()
     method, why = _choose(None, 5, 30_000)
@@ -244,10 +245,12 @@ def test_layer_blocks_are_the_saddle_point_of_their_formula(name):
     theta = 0.5 * network.init(1) + 0.1
     here = gn.control.Action(network, metric).linearise(theta)
     states, damping = here.network.states, 0.3
-    blocks = LayerBlocks(here.network, Cometrics(metric, "midpoint", states, here.steps), damping)
+    blocks = LayerBlocks(
+        here.network, cometrics_of(metric, "midpoint", states, here.steps), damping
+    )
     p, size = theta.shape[1], POINTS.size
     dense = damping * np.eye(theta.size)
-    cometrics = Cometrics(metric, "midpoint", states, here.steps)
+    cometrics = cometrics_of(metric, "midpoint", states, here.steps)
     for index, layer in enumerate(here.network.layers):
         own = cometrics.times(index, np.eye(size))
         part = slice(index * p, (index + 1) * p)
@@ -268,7 +271,7 @@ def test_cometrics_are_the_metrics_sharp(name):
     path = np.linspace(0, 1, 4)[:, None, None] * (TARGET - POINTS) + POINTS
     for rule, base in (("midpoint", 0.5 * (path[:-1] + path[1:])), ("left", path[:-1])):
         stepper = metric if rule == "midpoint" else LeftRule(metric)
-        cometrics = Cometrics(metric, rule, path, stepper.steps(path[:-1], path[1:]))
+        cometrics = cometrics_of(metric, rule, path, stepper.steps(path[:-1], path[1:]))
         p = np.random.default_rng(0).normal(size=path[1:].shape)
         expected = metric.sharp(p, base) / 6
         for layer in range(3):
@@ -296,7 +299,7 @@ def test_projected_conjugate_gradients_solve_the_quadratic():
     saddle = np.block([[hessian, to_end.T], [to_end, np.zeros((20, 20))]])
     right = -np.concatenate([here.gradient.reshape(-1), c.reshape(-1)])
     expected = np.linalg.solve(saddle, right)
-    cometrics = Cometrics(METRICS["energy"], "midpoint", states, here.steps)
+    cometrics = cometrics_of(METRICS["energy"], "midpoint", states, here.steps)
     step, multiplier, curvature, products = solve_quadratic(
         lambda s: here.hessian_product(s) + damping * s,
         LayerBlocks(here.network, cometrics, damping),
@@ -316,7 +319,7 @@ def test_projected_conjugate_gradients_solve_the_quadratic():
 def test_regressed_layers_follow_the_path():
     metric = METRICS["l2"]
     path = np.linspace(0, 1, 6)[:, None, None] * (TARGET - POINTS) + POINTS
-    cometrics = Cometrics(metric, "midpoint", path, metric.steps(path[:-1], path[1:]))
+    cometrics = cometrics_of(metric, "midpoint", path, metric.steps(path[:-1], path[1:]))
     theta = regress_layers(NETWORK, path, cometrics, 1e-2, seed=0)
     missed = np.linalg.norm(NETWORK.states(theta, POINTS) - path, axis=(1, 2))
     moved = np.linalg.norm(TARGET - POINTS)

@@ -62,7 +62,7 @@ class NoProducts(MidpointSteps):
 
 def test_it_asks_for_no_hessian_products(monkeypatch):
     metric = sphere(3)
-    monkeypatch.setattr("geomnet.geometry.metric_matrix.MidpointSteps", NoProducts)
+    monkeypatch.setattr("geomnet.geometry.metric.MidpointSteps", NoProducts)
     found = gn.geodesic(metric, [0.1, 0.2, 0.3], [1.0, -0.5, 0.2], method=gn.geodesics.PathLBFGS())
     assert found.certificate.converged
     with pytest.raises(AssertionError, match="a Hessian"):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from ...errors import DomainError
+from ...geometry.metric import StepRule, points_of
 from ...geometry.path_energy import LinearisedPath, PathEnergy
+from ...geometry.structure import Structure
 from ...utils.validation import check_positive
 from ..inertia import Inertia
 from .path_method import PathMethod
@@ -17,22 +19,18 @@ from .solution import PathSolution
 UNEVEN = 4.0
 """Energy over length² of a line from which on its speed is evened out first."""
 
-__all__ = ["StraightLine", "even_line", "straight_path", "uniform_times"]
+__all__ = ["StraightLine", "even_line"]
 
 
-def straight_path(start: np.ndarray, end: np.ndarray, n_steps: int) -> np.ndarray:
-    """Return the straight line between two maps at uniform times, ends exact."""
-    t = uniform_times(n_steps, start.ndim)
-    return (1 - t) * start + t * end
-
-
-def even_line(metric: Any, start: np.ndarray, end: np.ndarray, n_steps: int) -> np.ndarray | None:
+def even_line(
+    metric: StepRule, start: np.ndarray, end: np.ndarray, n_steps: int
+) -> np.ndarray | None:
     """Return the line at constant speed in the metric, where at uniform times it is very uneven.
 
     Of all motions along the line it has the least energy. None where uniform times will do.
     """
-    pieces = max(512, 4 * n_steps)
-    fine = straight_path(start, end, pieces)
+    pieces, points = max(512, 4 * n_steps), points_of(metric)
+    fine = points.straight(start, end, pieces)
     try:
         squared = metric.squared_step(fine[:-1], fine[1:])
     except (DomainError, FloatingPointError):
@@ -45,13 +43,7 @@ def even_line(metric: Any, start: np.ndarray, end: np.ndarray, n_steps: int) -> 
     arc = np.concatenate([[0.0], np.cumsum(lengths)])
     share = np.interp(np.linspace(0, arc[-1], n_steps + 1), arc, np.linspace(0, 1, pieces + 1))
     share[0], share[-1] = 0.0, 1.0
-    share = share[(..., *[None] * start.ndim)]
-    return (1 - share) * start + share * end
-
-
-def uniform_times(n_steps: int, ndim: int) -> np.ndarray:
-    """Times 0, 1/N, ..., 1 that multiply states of `ndim` axes, (N+1, 1, ...)."""
-    return np.linspace(0.0, 1.0, n_steps + 1)[(..., *[None] * ndim)]
+    return points.between(start, end, share[(..., *[None] * start.ndim)])
 
 
 @dataclass(frozen=True)
@@ -60,17 +52,20 @@ class StraightLine(PathMethod):
 
     tol: float = 1e-8
     exact: ClassVar[bool] = True
+    needs: ClassVar[Structure | None] = Structure.FLAT
 
     def __post_init__(self) -> None:
         check_positive("tol", self.tol)
 
-    def guess(self, metric: Any, start: np.ndarray, end: np.ndarray, n_steps: int) -> np.ndarray:
+    def guess(
+        self, metric: StepRule, start: np.ndarray, end: np.ndarray, n_steps: int
+    ) -> np.ndarray:
         """Return the straight line."""
-        return straight_path(start, end, n_steps)
+        return points_of(metric).straight(start, end, n_steps)
 
-    def solve(self, metric: Any, path: np.ndarray) -> tuple[LinearisedPath, PathSolution]:
+    def solve(self, metric: StepRule, path: np.ndarray) -> tuple[LinearisedPath, PathSolution]:
         """Verify the line, whatever the path was: its gradient is computed, not assumed."""
-        line = straight_path(path[0], path[-1], len(path) - 1)
+        line = points_of(metric).straight(path[0], path[-1], len(path) - 1)
         state = PathEnergy(metric).linearise(line)
         return PathSolution.of(state, self.tol, 1, 0, 0)
 

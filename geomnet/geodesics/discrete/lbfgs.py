@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import Any, ClassVar
 
 import numpy as np
 
+from ...geometry.metric import StepRule
 from ...geometry.path_energy import LinearisedPath, PathEnergy
 from ...utils.validation import check_choice, check_integer, check_positive
 from ..inertia import UNKNOWN, Inertia
@@ -26,6 +26,9 @@ SUFFICIENT, CURVED = 1e-4, 0.9
 """Constants of the strong Wolfe conditions."""
 
 TRIALS = 30
+
+Pairs = deque[tuple[np.ndarray, np.ndarray, float]]
+"""Steps, the gradient's changes along them, and their products."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,6 @@ class PathLBFGS(PathMethod):
     max_iter: int = 500
     memory: int = 10
     stiffness: str = "metric"
-    exact: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         check_positive("tol", self.tol)
@@ -70,15 +72,17 @@ class PathLBFGS(PathMethod):
         check_integer("memory", self.memory, least=1)
         check_choice("stiffness", self.stiffness, ("metric", "flat"))
 
-    def guess(self, metric: Any, start: np.ndarray, end: np.ndarray, n_steps: int) -> np.ndarray:
+    def guess(
+        self, metric: StepRule, start: np.ndarray, end: np.ndarray, n_steps: int
+    ) -> np.ndarray:
         """Return the straight line, or a bow around where it leaves the metric's domain."""
         return straight_guess(metric, start, end, n_steps)
 
-    def solve(self, metric: Any, path: np.ndarray) -> tuple[LinearisedPath, PathSolution]:
+    def solve(self, metric: StepRule, path: np.ndarray) -> tuple[LinearisedPath, PathSolution]:
         """Minimise the energy over the interior states of a path."""
         energy = PathEnergy(metric)
         state = energy.linearise(path)
-        pairs: deque[tuple[np.ndarray, np.ndarray, float]] = deque(maxlen=self.memory)
+        pairs: Pairs = deque(maxlen=self.memory)
         evaluations, iteration = 1, 0
         while state.gradient_norm > self.tol and iteration < self.max_iter:
             iteration += 1
@@ -93,7 +97,8 @@ class PathLBFGS(PathMethod):
                     break
                 pairs.clear()  # what was learnt elsewhere may mislead here
                 continue
-            step, change = found.path[1:-1] - state.path[1:-1], found.gradient - state.gradient
+            step = energy.points.difference(state.path[1:-1], found.path[1:-1])
+            change = found.gradient - state.gradient
             curvature = float(np.vdot(step, change))
             if curvature > 0:
                 pairs.append((step, change, curvature))
@@ -114,7 +119,7 @@ class PathLBFGS(PathMethod):
         weight = state.energy / (state.n_steps * squares)
         return flat_solve(residual) / (2 * state.n_steps * weight)
 
-    def _two_loops(self, state: LinearisedPath, pairs: Any) -> np.ndarray:
+    def _two_loops(self, state: LinearisedPath, pairs: Pairs) -> np.ndarray:
         """Product of the inverse Hessian's estimate with the gradient."""
         q = state.gradient.copy()
         shares = []
@@ -139,8 +144,7 @@ def _rounding(energy: PathEnergy, state: LinearisedPath) -> float:
     """Gradient norm that rounding of the states makes, from one more gradient."""
     noise = np.finfo(np.float64).eps * np.abs(state.path)
     noise *= np.random.default_rng(0).choice([-1.0, 1.0], size=noise.shape)
-    noise[[0, -1]] = 0.0
-    moved = energy.linearise_or_none(state.path + noise)
+    moved = energy.linearise_or_none(energy.moved(state.path, noise[1:-1]))
     if moved is None:
         return 0.0
     change = moved.gradient - state.gradient
@@ -156,11 +160,9 @@ def _wolfe(
     """
     slope = float(np.vdot(state.gradient, direction))
     low, high, size = 0.0, np.inf, 1.0
-    move = np.zeros_like(state.path)
-    move[1:-1] = direction
     best: LinearisedPath | None = None
     for trial in range(1, TRIALS + 1):
-        found = energy.linearise_or_none(state.path + size * move)
+        found = energy.linearise_or_none(energy.moved(state.path, size * direction))
         rounding = 1e-14 * state.energy
         if found is None or found.energy > state.energy + SUFFICIENT * size * slope + rounding:
             high = size

@@ -66,9 +66,7 @@ def backtrack(
     """
     size, evaluations = 1.0, 0
     while size > 1e-10:
-        trial = origin.copy()
-        trial[1:-1] += size * direction
-        found = energy.linearise_or_none(trial)
+        found = energy.linearise_or_none(energy.moved(origin, size * direction))
         evaluations += 1
         if found is not None and falls(found, level, size * slope, norm):
             return found, evaluations

@@ -11,10 +11,11 @@ are added.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
+from ...geometry.metric import StepRule
 from ...geometry.path_energy import LinearisedPath, PathEnergy
 from ...linalg import block_tridiagonal
 from ...utils.validation import check_integer, check_positive
@@ -55,7 +56,6 @@ class PathNewton(PathMethod):
 
     tol: float = 1e-8
     max_iter: int = 50
-    exact: ClassVar[bool] = False
     keeps_path: ClassVar[bool] = True
     counts: ClassVar[bool] = True
 
@@ -63,12 +63,14 @@ class PathNewton(PathMethod):
         check_positive("tol", self.tol)
         check_integer("max_iter", self.max_iter, least=0)
 
-    def guess(self, metric: Any, start: np.ndarray, end: np.ndarray, n_steps: int) -> np.ndarray:
+    def guess(
+        self, metric: StepRule, start: np.ndarray, end: np.ndarray, n_steps: int
+    ) -> np.ndarray:
         """Return the straight line (or a bow around where it leaves the domain), not too uneven."""
         even = even_line(metric, start, end, n_steps)
         return straight_guess(metric, start, end, n_steps) if even is None else even
 
-    def solve(self, metric: Any, path: np.ndarray) -> tuple[LinearisedPath, PathSolution]:
+    def solve(self, metric: StepRule, path: np.ndarray) -> tuple[LinearisedPath, PathSolution]:
         """Minimise the energy over the interior states of a path."""
         energy = PathEnergy(metric)
         state = energy.linearise(path)
@@ -124,9 +126,7 @@ def to_saddle(
     diagonal, above = matrix
     right = -state.gradient.reshape(len(diagonal), 1, -1)
     step, _ = block_tridiagonal.eliminate(diagonal[:, None], above[:, None], right)
-    trial = state.path.copy()
-    trial[1:-1] += step.reshape(state.gradient.shape)
-    found = energy.linearise_or_none(trial)
+    found = energy.linearise_or_none(energy.moved(state.path, step.reshape(state.gradient.shape)))
     if found is None or not found.gradient_norm <= 0.5 * state.gradient_norm:
         return None
     return found
@@ -161,9 +161,7 @@ def descend(
         if factor is not None:
             step = block_tridiagonal.solve(factor, -state.gradient)
             slope = float(np.vdot(state.gradient, step))
-            trial = state.path.copy()
-            trial[1:-1] += step
-            found = energy.linearise_or_none(trial)
+            found = energy.linearise_or_none(energy.moved(state.path, step))
             evaluations += 1
             if found is not None and falls(found, state.energy, slope, norm):
                 return found, relax(shift), evaluations

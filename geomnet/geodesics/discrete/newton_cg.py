@@ -9,15 +9,15 @@ the number of steps or points.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
 
 import numpy as np
 
 from ...errors import DomainError
+from ...geometry.metric import StepRule, points_of
 from ...geometry.path_energy import LinearisedPath, PathEnergy
+from ...geometry.points import uniform_times
 from ...utils.validation import check_integer, check_positive
 from ..inertia import Inertia, conjugate_margin, lowest_eigenvalue
-from .closed_form import straight_path, uniform_times
 from .line_search import backtrack
 from .path_method import PathMethod
 from .solution import PathSolution
@@ -42,18 +42,19 @@ class PathNewtonCG(PathMethod):
     tol: float = 1e-8
     max_iter: int = 100
     max_products: int = 100
-    exact: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         check_positive("tol", self.tol)
         check_integer("max_iter", self.max_iter, least=0)
         check_integer("max_products", self.max_products, least=1)
 
-    def guess(self, metric: Any, start: np.ndarray, end: np.ndarray, n_steps: int) -> np.ndarray:
+    def guess(
+        self, metric: StepRule, start: np.ndarray, end: np.ndarray, n_steps: int
+    ) -> np.ndarray:
         """Return the straight line, or a bow around where it leaves the metric's domain."""
         return straight_guess(metric, start, end, n_steps)
 
-    def solve(self, metric: Any, path: np.ndarray) -> tuple[LinearisedPath, PathSolution]:
+    def solve(self, metric: StepRule, path: np.ndarray) -> tuple[LinearisedPath, PathSolution]:
         """Minimise the energy over the interior states of a path."""
         energy = PathEnergy(metric)
         state: LinearisedPath | None = energy.linearise(path)
@@ -109,13 +110,16 @@ class PathNewtonCG(PathMethod):
         return Inertia.of_lowest(value, residual + conjugate_margin(state.n_steps), products)
 
 
-def straight_guess(metric: Any, start: np.ndarray, end: np.ndarray, n_steps: int) -> np.ndarray:
+def straight_guess(
+    metric: StepRule, start: np.ndarray, end: np.ndarray, n_steps: int
+) -> np.ndarray:
     """Return the straight line, or where it leaves the metric's domain a bow around it.
 
     Points whose straight paths meet at one time are led around each other by a random bow
     (fixed seed), small at first.
     """
-    line = straight_path(start, end, n_steps)
+    points = points_of(metric)
+    line = points.straight(start, end, n_steps)
     energy = PathEnergy(metric)
     if np.isfinite(energy.value(line)):
         return line
@@ -123,7 +127,7 @@ def straight_guess(metric: Any, start: np.ndarray, end: np.ndarray, n_steps: int
     random = np.random.default_rng(0).normal(size=start.shape)
     spread = start.std() + end.std()
     for size in (0.02, 0.1, 0.3, 1.0):
-        path = line + size * spread * bow * random
+        path = points.retract(line, size * spread * bow * random)
         path[[0, -1]] = line[[0, -1]]
         if np.isfinite(energy.value(path)):
             return path

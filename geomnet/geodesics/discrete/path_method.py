@@ -7,16 +7,19 @@ lengths of the three paths give the distance (Richardson), an error estimate and
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import replace
-from typing import Any, ClassVar
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
-from scipy.interpolate import CubicSpline
 
 from ...errors import ConvergenceError, DomainError
 from ...geometry.curve import Curve
+from ...geometry.metric import AbstractMetric, StepRule
 from ...geometry.path_energy import LinearisedPath, PathEnergy
-from ..certificate import Certificate, richardson
+from ...geometry.points import VECTORS
+from ...geometry.structure import Structure
+from ..certificate import certify, richardson
+from ..evidence import PathEvidence, Stopped, Work
 from ..inertia import UNKNOWN, Inertia, conjugate_margin
 from ..length_check import dense_steps, measure, measured
 from ..problem import Problem
@@ -25,9 +28,6 @@ from .solution import PathSolution
 
 __all__ = ["PathMethod"]
 
-
-POOR = 0.25
-"""Relative error of a distance from which on it counts as not found."""
 
 SURE = 0.01
 """Relative error of a distance up to which the Hessian's signs are believed."""
@@ -49,15 +49,23 @@ class PathMethod(ABC):
     counts: ClassVar[bool] = False
     """Whether the inertia costs no more than a step, and is looked at for the error unasked."""
 
+    needs: ClassVar[Structure | None] = None
+    """What a metric must be for it; None where any will do."""
+
     tol: float
     """Tolerance on the gradient norm."""
 
+    max_iter: int = 0
+    """Iterations for each step count."""
+
     @abstractmethod
-    def guess(self, metric: Any, start: np.ndarray, end: np.ndarray, n_steps: int) -> np.ndarray:
+    def guess(
+        self, metric: StepRule, start: np.ndarray, end: np.ndarray, n_steps: int
+    ) -> np.ndarray:
         """Path to begin with, (n_steps+1, ...)."""
 
     @abstractmethod
-    def solve(self, metric: Any, path: np.ndarray) -> tuple[LinearisedPath, PathSolution]:
+    def solve(self, metric: StepRule, path: np.ndarray) -> tuple[LinearisedPath, PathSolution]:
         """Solve from a given path, its ends and number of steps kept."""
 
     @abstractmethod
@@ -66,12 +74,16 @@ class PathMethod(ABC):
 
     def find(self, problem: Problem) -> Geodesic:
         """Solve at N/4, N/2, N and certify."""
-        metric, start, n_steps = problem.metric, problem.start, problem.n_steps
+        n_steps = problem.n_steps
         levels = (n_steps,) if self.exact else (n_steps // 4, n_steps // 2, n_steps)
         if self.keeps_path and problem.initial_path is not None:
-            finest = _resample(problem.initial_path, n_steps)
-            if np.isfinite(PathEnergy(metric).value(finest)):
-                return self._find_beside(problem, levels, finest)
+            finest = problem.metric.points.resample(problem.initial_path, n_steps)
+            if np.isfinite(PathEnergy(problem.metric).value(finest)):
+                return _certify(problem, self, self._find_beside(problem, levels, finest))
+        return _certify(problem, self, self._find_upwards(problem, levels))
+
+    def _find_upwards(self, problem: Problem, levels: tuple[int, ...]) -> _Found:
+        """Solve at rising step counts, each from the coarser solutions."""
         solved: dict[int, PathSolution] = {}
         velocities: dict[int, np.ndarray] = {}
         state: LinearisedPath | None = None
@@ -79,19 +91,20 @@ class PathMethod(ABC):
             coarser = [s.path for s in solved.values() if s.converged]
             path = _begin(self, problem, coarser, n)
             state = None  # a coarser solve's matrices make room for the next
-            state, solved[n] = self.solve(metric, path)
-            velocities[n] = metric.sharp(state.initial_momentum, start)
+            state, solved[n] = self.solve(problem.metric, path)
+            velocities[n] = _velocity(problem, state)
         assert state is not None
         # a coarse solve that went astray gets a second start, from the finest path
-        for n in levels[:-1]:
-            if solved[n_steps].converged and not solved[n].converged:
-                coarse, again = self.solve(metric, solved[n_steps].path[:: n_steps // n])
-                if again.converged:
-                    solved[n] = again
-                    velocities[n] = metric.sharp(coarse.initial_momentum, start)
-        return _certify(problem, self, state, list(solved.values()), list(velocities.values()))
+        finest = solved[levels[-1]]
+        astray = [n for n in levels[:-1] if finest.converged and not solved[n].converged]
+        for n in astray:
+            coarse, again = self.solve(problem.metric, finest.path[:: levels[-1] // n])
+            if again.converged:
+                solved[n] = again
+                velocities[n] = _velocity(problem, coarse)
+        return _Found(state, list(solved.values()), list(velocities.values()))
 
-    def _find_beside(self, problem: Problem, levels: tuple[int, ...], path: np.ndarray) -> Geodesic:
+    def _find_beside(self, problem: Problem, levels: tuple[int, ...], path: np.ndarray) -> _Found:
         """Solve at N first, then at N/2 and N/4 from there: coarse paths leave a saddle easily."""
         solutions: list[PathSolution] = []
         velocities: list[np.ndarray] = []
@@ -102,17 +115,27 @@ class PathMethod(ABC):
                 path = solution.path
             states.append(state)
             solutions.append(solution)
-            velocities.append(problem.metric.sharp(state.initial_momentum, problem.start))
-        return _certify(problem, self, states[0], solutions[::-1], velocities[::-1])
+            velocities.append(_velocity(problem, state))
+        return _Found(states[0], solutions[::-1], velocities[::-1])
 
 
-def _resample(path: np.ndarray, n_steps: int) -> np.ndarray:
-    """Path at another number of uniform steps, ends exact: cubic splines, lines for few states."""
-    if len(path) == n_steps + 1:
-        return path
-    out = _spline(path, n_steps) if len(path) >= 4 else _linear(path, n_steps)
-    out[0], out[-1] = path[0], path[-1]
-    return out
+@dataclass(frozen=True)
+class _Found:
+    """Solutions at rising step counts, with the velocities they begin with."""
+
+    state: LinearisedPath
+    """Of the finest."""
+    solutions: list[PathSolution]
+    velocities: list[np.ndarray]
+
+    @property
+    def finest(self) -> PathSolution:
+        return self.solutions[-1]
+
+
+def _velocity(problem: Problem, state: LinearisedPath) -> np.ndarray:
+    """Initial velocity of a discrete path."""
+    return problem.metric.sharp(state.initial_momentum, problem.start)
 
 
 def _begin(
@@ -127,20 +150,21 @@ def _begin(
     """
     metric, start, end = problem.metric, problem.start, problem.end
     initial = problem.initial_path
-    energy = PathEnergy(metric)
+    energy, points = PathEnergy(metric), metric.points
     candidates: list[tuple[float, np.ndarray]] = []
     if coarser and 2 * (len(coarser[-1]) - 1) == n_steps:
         finest = coarser[-1]
-        guesses = [_spline(finest, n_steps), _linear(finest, n_steps)]
+        guesses = [points.smooth(finest, n_steps), points.polygon(finest, n_steps)]
         if len(coarser) > 1:
-            guesses.insert(0, guesses[0] + _spline(finest[::2] - coarser[-2], n_steps) / 4)
+            change = points.difference(coarser[-2], finest[::2])
+            guesses.insert(0, points.retract(guesses[0], VECTORS.smooth(change, n_steps) / 4))
         for guess in guesses:
             guess[0], guess[-1] = start, end
             candidates.append((energy.value(guess), guess))
             if candidates[-1][0] <= 2 * energy.value(finest):
                 return guess
     if initial is not None:
-        given = _resample(initial, n_steps)
+        given = points.resample(initial, n_steps)
         candidates.append((energy.value(given), given))
     if initial is None or not np.isfinite(candidates[-1][0]):
         guess = method.guess(metric, start, end, n_steps)
@@ -148,120 +172,112 @@ def _begin(
     return min(candidates, key=lambda candidate: candidate[0])[1]
 
 
-def _linear(path: np.ndarray, n_steps: int) -> np.ndarray:
-    """Path at another number of uniform steps, on the polygon."""
-    place = np.linspace(0, len(path) - 1, n_steps + 1)
-    k = np.minimum(place.astype(int), len(path) - 2)
-    share = (place - k)[(..., *[None] * (path.ndim - 1))]
-    return (1 - share) * path[k] + share * path[k + 1]
+@dataclass(frozen=True)
+class _Distance:
+    """A distance read off paths, with its error."""
+
+    value: float
+    error: float
+    order: float | None
+    velocity: np.ndarray
+    """The initial velocity, extrapolated likewise."""
+    gap: float = 0.0
+    blind: bool = False
 
 
-def _spline(path: np.ndarray, n_steps: int) -> np.ndarray:
-    return CubicSpline(np.linspace(0, 1, len(path)), path, axis=0)(np.linspace(0, 1, n_steps + 1))
-
-
-def _certify(
-    problem: Problem,
-    method: PathMethod,
-    state: LinearisedPath,
-    solutions: list[PathSolution],
-    velocities: list[np.ndarray],
-) -> Geodesic:
-    metric, finest, blind = problem.metric, solutions[-1], False
-    lengths = [s.length for s in solutions]
+def _distance(problem: Problem, method: PathMethod, found: _Found) -> _Distance:
+    """Extrapolate length and velocity, and see how far the length may be off."""
+    lengths, finest = [s.length for s in found.solutions], found.finest
     if method.exact:
-        distance, error, order = lengths[0], 4e-16 * lengths[0], None
-        velocity = velocities[0]
-    else:
-        distance, error, order, settled = richardson(lengths)
-        if not settled:
-            error = max(error, _polygon_gap(metric, finest.path, distance))
-        elif finest.n_steps < 16:
-            # the coarsest path has two or three steps, and its order may be chance
-            error = max(error, abs(distance - lengths[-1]))
-        error += finest.gradient_norm**2 * distance
-        gap = _gap(metric, finest.path, distance)
-        # what the steps jumped over: a small thing is an error, a large one another geodesic
-        blind = gap > error and gap > BLIND * distance
-        error = max(error, 2 * gap)
-        velocity = velocities[-1] + (velocities[-1] - velocities[-2]) / 3
+        return _Distance(lengths[0], 4e-16 * lengths[0], None, found.velocities[0])
+    distance, error, order, settled = richardson(lengths)
+    if not settled:
+        error = max(error, _polygon_gap(problem.metric, finest.path, distance))
+    elif finest.n_steps < 16:
+        # the coarsest path has two or three steps, and its order may be chance
+        error = max(error, abs(distance - lengths[-1]))
+    error += finest.gradient_norm**2 * distance
+    gap = _gap(problem.metric, finest.path, distance)
+    # what the steps jumped over: a small thing is an error, a large one another geodesic
+    blind = gap > error and gap > BLIND * distance
+    velocity = found.velocities[-1] + (found.velocities[-1] - found.velocities[-2]) / 3
+    return _Distance(distance, max(error, 2 * gap), order, velocity, gap, blind)
+
+
+def _signs(
+    problem: Problem, method: PathMethod, found: _Found, distance: _Distance
+) -> tuple[Inertia, float]:
+    """What is known of the Hessian's signs, and the error of the distance in view of them."""
+    error = distance.error
     asked = method.exact or problem.certify_index
-    known = method.inertia(state) if asked or method.counts else UNKNOWN
+    known = method.inertia(found.state) if asked or method.counts else UNKNOWN
     if known.nullity:
         # along a mode of eigenvalue |λ| ≤ m nothing holds the path in place: a bow of its own
         # size changes the energy by λ/2 of it, the length by half of that
-        error = max(error, 0.25 * conjugate_margin(finest.n_steps) * distance)
+        error = max(error, 0.25 * conjugate_margin(found.finest.n_steps) * distance.value)
     if not asked:
-        known = UNKNOWN
-    elif known.locally_shortest is False and error > SURE * distance:
+        return UNKNOWN, error
+    if known.locally_shortest is False and error > SURE * distance.value:
         # a path that is hardly resolved has negative eigenvalues of its own
         known = replace(known, index=None, nullity=None, locally_shortest=None)
-    variation = finest.speed_variation
-    steady = (
-        method.exact
-        or variation <= max(0.05, 0.5 * solutions[-2].speed_variation)
-        or metric.structure == "immersion"  # its speed may jump at corners
-    )
+    return known, error
+
+
+def _steady(problem: Problem, method: PathMethod, found: _Found) -> bool:
+    """Whether the speed is constant up to O(h²)."""
+    if method.exact or problem.metric.structure is Structure.IMMERSION:
+        return True  # an immersion's speed may jump at corners
+    before = found.solutions[-2].speed_variation
+    return bool(found.finest.speed_variation <= max(0.05, 0.5 * before))
+
+
+def _stopped(method: PathMethod, solutions: list[PathSolution]) -> Stopped | None:
+    """The finest solve that stopped short of its tolerance."""
     stopped = [s for s in solutions if not s.converged]
-    certificate = Certificate(
-        converged=not (stopped or blind) and bool(steady) and bool(error <= POOR * distance),
+    if not stopped:
+        return None
+    worst = stopped[-1]
+    return Stopped(
+        worst.iterations, method.max_iter, worst.gradient_norm, method.tol, worst.n_steps
+    )
+
+
+def _certify(problem: Problem, method: PathMethod, found: _Found) -> Geodesic:
+    """Say what was measured, and certify it."""
+    finest = found.finest
+    distance = _distance(problem, method, found)
+    inertia, error = _signs(problem, method, found, distance)
+    evidence = PathEvidence(
         gradient_norm=finest.gradient_norm,
         tolerance=finest.tolerance,
-        speed_variation=variation,
+        distance=distance.value,
         error_estimate=float(error),
-        observed_order=order,
-        locally_shortest=known.locally_shortest,
-        lowest_eigenvalue=known.lowest,
-        gradient_evaluations=finest.gradient_evaluations,
-        hessian_products=finest.hessian_products,
-        lanczos_products=known.products,
-        iterations=finest.iterations,
-        morse_index=known.index,
-        nullity=known.nullity,
+        speed_variation=finest.speed_variation,
+        inertia=inertia,
+        work=Work(finest.gradient_evaluations, finest.hessian_products, finest.iterations),
+        observed_order=distance.order,
         closed_form=method.exact,
+        n_steps=finest.n_steps,
+        stopped=_stopped(method, found.solutions),
+        gap=distance.gap,
+        blind=distance.blind,
+        steady=_steady(problem, method, found),
     )
-    status = "converged"
-    if stopped:
-        worst = stopped[-1]
-        most = getattr(method, "max_iter", worst.iterations)
-        remedy = "raise max_iter or n_steps" if worst.iterations >= most else "raise n_steps or tol"
-        status = (
-            f"stopped after {worst.iterations} iterations at gradient norm "
-            f"{worst.gradient_norm:.1e} > {method.tol:.0e} with {worst.n_steps} steps; {remedy}, "
-            "or start from an initial_path"
-        )
-    elif blind:
-        status = (
-            f"the metric varies between the states: {finest.n_steps} steps do not resolve it, and "
-            f"the path's length is off by {gap / distance:.1e} of it; raise n_steps"
-        )
-    elif not steady:
-        status = (
-            f"the speed still varies by {variation:.2g} along the path, and not as O(h²): "
-            f"{finest.n_steps} steps do not resolve it; raise n_steps"
-        )
-    elif not np.isfinite(error):
-        status = (
-            f"{finest.n_steps} steps jump over a place where the metric is infinite (points that "
-            "collide); raise n_steps, or start from an initial_path around it"
-        )
-    elif not certificate.converged:
-        known_to = f"{error / distance:.0%}"
-        status = f"{finest.n_steps} steps tell the distance to {known_to} only; raise n_steps"
+    certificate, status = certify(evidence)
     return Geodesic(
         path=finest.path,
         length=finest.length,
-        distance=float(distance),
+        distance=float(distance.value),
         energy=finest.energy,
-        initial_velocity=velocity,
+        initial_velocity=distance.velocity,
         certificate=certificate,
         status=status,
         method="",
-        metric=metric,
+        metric=problem.metric,
     )
 
 
-def _gap(metric: Any, path: np.ndarray, distance: float) -> float:
+def _gap(metric: AbstractMetric, path: np.ndarray, distance: float) -> float:
     """How far a distance is from the length of the smooth path through the states.
 
     The true distance does not exceed that length, and is below it by no more than order 4.
@@ -270,11 +286,11 @@ def _gap(metric: Any, path: np.ndarray, distance: float) -> float:
         return 0.0
     # at least one place within every step
     steps = max(dense_steps(path[0].size), 2 * (len(path) - 1))
-    dense = _spline(path, -(-steps // 8) * 8)
+    dense = VECTORS.smooth(path, -(-steps // 8) * 8)
     return abs(float(measure(metric, dense[None])[0]) - distance)
 
 
-def _polygon_gap(metric: Any, path: np.ndarray, distance: float) -> float:
+def _polygon_gap(metric: AbstractMetric, path: np.ndarray, distance: float) -> float:
     """How far a distance is from the length of the polygon through a path.
 
     The true distance does not exceed that length, however coarse the path is.

@@ -9,15 +9,18 @@ elimination, batched over the points; the signs of the pivots give each point's 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
+from ...errors import InputError
+from ...geometry.metric import PointwiseMetric, StepRule
 from ...geometry.path_energy import LinearisedPath, PathEnergy
+from ...geometry.points import VECTORS
+from ...geometry.structure import Structure
 from ...linalg.block_tridiagonal import eliminate
 from ...utils.validation import check_integer, check_positive
 from ..inertia import Inertia, conjugate_margin, lowest_eigenvalue
-from .closed_form import straight_path
 from .path_method import PathMethod
 from .solution import PathSolution
 
@@ -38,35 +41,38 @@ class PointwiseNewton(PathMethod):
 
     tol: float = 1e-8
     max_iter: int = 200
-    exact: ClassVar[bool] = False
+    needs: ClassVar[Structure | None] = Structure.POINTWISE
 
     def __post_init__(self) -> None:
         check_positive("tol", self.tol)
         check_integer("max_iter", self.max_iter, least=0)
 
-    def guess(self, metric: Any, start: np.ndarray, end: np.ndarray, n_steps: int) -> np.ndarray:
+    def guess(
+        self, metric: StepRule, start: np.ndarray, end: np.ndarray, n_steps: int
+    ) -> np.ndarray:
         """Return, point by point, the shorter of the line and the likelihood's own geodesic.
 
         Both at constant speed.
         """
+        metric = _pointwise(metric)
         a, rest_a = metric.split(start)
         b, rest_b = metric.split(end)
         fine = np.linspace(0.0, 1.0, 16 * n_steps + 1)
         paths, lengths = [], []
-        for path in (straight_path(a, b, 16 * n_steps), metric.reduced_guess(a, b, fine)):
+        for path in (VECTORS.straight(a, b, 16 * n_steps), metric.reduced_guess(a, b, fine)):
             path[0], path[-1] = a, b
             steps = np.sqrt(np.maximum(metric.reduced_squared_step(path[:-1], path[1:]), 0))
             paths.append(_equal_steps(path, steps, n_steps))
             lengths.append(steps.sum(axis=0))
         line_is_shorter = (lengths[0] <= lengths[1])[None, :, None]
         reduced = np.where(line_is_shorter, paths[0], paths[1])
-        return metric.join(reduced, straight_path(rest_a, rest_b, n_steps))
+        return metric.join(reduced, VECTORS.straight(rest_a, rest_b, n_steps))
 
-    def solve(self, metric: Any, path: np.ndarray) -> tuple[LinearisedPath, PathSolution]:
+    def solve(self, metric: StepRule, path: np.ndarray) -> tuple[LinearisedPath, PathSolution]:
         """Minimise every point's energy over its interior states."""
-        n_steps = len(path) - 1
+        metric, n_steps = _pointwise(metric), len(path) - 1
         a, rest = metric.split(path)
-        rest = straight_path(rest[0], rest[-1], n_steps)
+        rest = VECTORS.straight(rest[0], rest[-1], n_steps)
         weights = metric.point_weights
         fixed = metric.ridge * np.sum((rest[-1] - rest[0]) ** 2, axis=-1)
         scale = float(weights @ (n_steps * _total(metric, a) + fixed))
@@ -98,14 +104,24 @@ class PointwiseNewton(PathMethod):
 
         Directions in the null space of the readout are straight, and count for none.
         """
-        blocks = _Blocks.of(state.metric, state.metric.split(state.path)[0])
+        metric = _pointwise(state.metric)
+        blocks = _Blocks.of(metric, metric.split(state.path)[0])
         margin = conjugate_margin(state.n_steps)
         index = blocks.below(-margin)
         value, _, products = lowest_eigenvalue(state)
         return Inertia.counted(index, blocks.below(margin) - index, value, products)
 
 
-def _total(metric: Any, a: np.ndarray) -> np.ndarray:
+def _pointwise(metric: StepRule | None) -> PointwiseMetric:
+    """Look whether a metric is one that does not couple points."""
+    if not isinstance(metric, PointwiseMetric):
+        raise InputError(
+            f"metric: PointwiseNewton needs one that couples no points, got {metric!r}"
+        )
+    return metric
+
+
+def _total(metric: PointwiseMetric, a: np.ndarray) -> np.ndarray:
     """Σ_k s(a_k, a_{k+1}) of every point, (n,)."""
     return metric.reduced_squared_step(a[:-1], a[1:]).sum(axis=0)
 
@@ -128,7 +144,7 @@ def _equal_steps(path: np.ndarray, steps: np.ndarray, n_steps: int) -> np.ndarra
 
 
 def _line_search(
-    metric: Any,
+    metric: PointwiseMetric,
     a: np.ndarray,
     active: np.ndarray,
     step: np.ndarray,
@@ -177,7 +193,7 @@ class _Blocks:
     stiff_above: np.ndarray
 
     @classmethod
-    def of(cls, metric: Any, a: np.ndarray) -> _Blocks:
+    def of(cls, metric: PointwiseMetric, a: np.ndarray) -> _Blocks:
         n_steps = len(a) - 1
         jet = metric.reduced_jet(a[:-1], a[1:])
         frozen = 2 * n_steps * metric.reduced_metric(0.5 * (a[:-1] + a[1:]))

@@ -16,13 +16,13 @@ sign.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from ...errors import InputError
+from ...geometry.metric import AbstractMetric
 from .flow import Left
-from .tangent_flow import TangentFlow, follow, matrix_at
+from .tangent_flow import TangentFlow, follow
 
 __all__ = ["DENSE", "ConjugatePoint", "conjugates"]
 
@@ -54,7 +54,7 @@ class ConjugatePoint:
 
 
 def conjugates(
-    metric: Any, point: np.ndarray, momentum: np.ndarray, until: float, rtol: float
+    metric: AbstractMetric, point: np.ndarray, momentum: np.ndarray, until: float, rtol: float
 ) -> list[ConjugatePoint]:
     """Find the points conjugate to the start, up to time `until` and including it.
 
@@ -86,9 +86,9 @@ def conjugates(
     return out
 
 
-def frame(metric: Any, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def frame(metric: AbstractMetric, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """No change of the points (k, ...), and changes of momentum ♭e_j of orthonormal e_j."""
-    lower = np.linalg.cholesky(matrix_at(metric, x))
+    lower = np.linalg.cholesky(metric.dense(x))
     dp = np.moveaxis(lower, -1, 0).reshape(-1, *x.shape)
     return np.zeros_like(dp), dp
 
@@ -96,7 +96,7 @@ def frame(metric: Any, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 class _Winding:
     """N(t) along the Jacobi fields of a frame."""
 
-    def __init__(self, metric: Any, flow: TangentFlow, speed: float) -> None:
+    def __init__(self, metric: AbstractMetric, flow: TangentFlow, speed: float) -> None:
         self.metric, self.flow, self.speed = metric, flow, speed
         self.grid, self.argument = self._continue()
 
@@ -104,7 +104,7 @@ class _Winding:
         """P + iX in orthonormal frames at times (T,), (T, D, D)."""
         x, _, dx, dp = self.flow(times)
         count, size = len(times), self.flow.many
-        lower = np.linalg.cholesky(matrix_at(self.metric, x[:, 0]))
+        lower = np.linalg.cholesky(self.metric.dense(x[:, 0]))
         left = np.swapaxes(dx.reshape(count, size, size), 1, 2)
         right = np.swapaxes(dp.reshape(count, size, size), 1, 2)
         return np.linalg.solve(lower, right) + 1j * self.speed * np.swapaxes(lower, 1, 2) @ left

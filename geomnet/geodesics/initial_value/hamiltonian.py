@@ -7,12 +7,13 @@ of motions, so is its momentum.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from geomstats.geometry.riemannian_metric import RiemannianMetric
+from numpy.typing import ArrayLike
 
+from ...geometry.metric import AbstractMetric
 from ...utils.validation import check_batches, check_integer
-from ..as_metric import adapt
+from ..as_metric import as_metric
 from .rays import initial_momentum, shoot
 
 __all__ = ["exponential", "hamiltonian_flow"]
@@ -22,7 +23,7 @@ RTOL = 1e-11
 
 
 def hamiltonian_flow(
-    metric: Any, point: Any, momentum: Any, n_steps: int
+    metric: AbstractMetric | RiemannianMetric, point: ArrayLike, momentum: ArrayLike, n_steps: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Integrate Hamilton's equations over [0, 1] by the classical Runge–Kutta method of order 4.
 
@@ -41,16 +42,16 @@ def hamiltonian_flow(
     points, momenta : ndarray, shape (n_steps + 1, ..., n, d) or (n_steps + 1, ..., d)
     """
     n_steps = check_integer("n_steps", n_steps, least=1)
-    metric = adapt(metric, point)
-    h = 1.0 / n_steps
-    x, p = check_batches(metric.space.shape, point=point, momentum=momentum)
+    known = as_metric(metric, point)
+    move, h = known.points.retract, 1.0 / n_steps
+    x, p = check_batches(known.space.shape, point=point, momentum=momentum)
     points, momenta = [x], [p]
     for _ in range(n_steps):
-        v1, f1 = metric.hamiltonian_field(x, p)
-        v2, f2 = metric.hamiltonian_field(x + h / 2 * v1, p + h / 2 * f1)
-        v3, f3 = metric.hamiltonian_field(x + h / 2 * v2, p + h / 2 * f2)
-        v4, f4 = metric.hamiltonian_field(x + h * v3, p + h * f3)
-        x = x + h / 6 * (v1 + 2 * v2 + 2 * v3 + v4)
+        v1, f1 = known.hamiltonian_field(x, p)
+        v2, f2 = known.hamiltonian_field(move(x, h / 2 * v1), p + h / 2 * f1)
+        v3, f3 = known.hamiltonian_field(move(x, h / 2 * v2), p + h / 2 * f2)
+        v4, f4 = known.hamiltonian_field(move(x, h * v3), p + h * f3)
+        x = move(x, h / 6 * (v1 + 2 * v2 + 2 * v3 + v4))
         p = p + h / 6 * (f1 + 2 * f2 + 2 * f3 + f4)
         points.append(x)
         momenta.append(p)
@@ -58,7 +59,10 @@ def hamiltonian_flow(
 
 
 def exponential(
-    metric: Any, tangent_vec: np.ndarray, base_point: np.ndarray, n_steps: int | None = None
+    metric: AbstractMetric,
+    tangent_vec: np.ndarray,
+    base_point: np.ndarray,
+    n_steps: int | None = None,
 ) -> np.ndarray:
     """End of the geodesic from `base_point` with velocity `tangent_vec`, at time 1.
 

@@ -11,19 +11,21 @@ equations, which ask for no curvature; its covariant derivative is
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
+from geomstats.geometry.riemannian_metric import RiemannianMetric
+from numpy.typing import ArrayLike
 
 from ...errors import InputError
+from ...geometry.metric import AbstractMetric
 from ...utils.threads import blas_threads
 from ...utils.validation import check_array, check_positive
-from ..as_metric import adapt
+from ..as_metric import as_metric
 from ..result import Geodesic
 from ..shooting import ray_along
 from .conjugate import ConjugatePoint, conjugates
 from .rays import Ray, initial_momentum, shoot
-from .tangent_flow import TangentFlow, follow, tangent_rates
+from .tangent_flow import TangentFlow, follow
 
 __all__ = ["JacobiFields", "conjugate_points", "jacobi_fields"]
 
@@ -41,19 +43,19 @@ class JacobiFields:
         The last time.
     """
 
-    metric: Any = field(repr=False)
+    metric: AbstractMetric = field(repr=False)
     until: float
     _flow: TangentFlow = field(repr=False)
     _single: bool = field(repr=False)
 
-    def __call__(self, t: Any) -> np.ndarray:
+    def __call__(self, t: ArrayLike) -> np.ndarray:
         """Fields J at times in [0, until]: (m, n, d) for a number, (k, m, n, d) for times (k,).
 
         Without the axis m where one field was asked for.
         """
         return self._shaped(t, self._at(t)[2])
 
-    def derivative(self, t: Any) -> np.ndarray:
+    def derivative(self, t: ArrayLike) -> np.ndarray:
         """Covariant derivatives DJ/dt, likewise."""
         x, p, dx, dp = self._at(t)
         rates = [self._rates(*state) for state in zip(x, p, dx, dp)]
@@ -64,12 +66,12 @@ class JacobiFields:
             ),
         )
 
-    def coordinate_derivative(self, t: Any) -> np.ndarray:
+    def coordinate_derivative(self, t: ArrayLike) -> np.ndarray:
         """Derivatives dJ/dt of the coordinates of J, likewise."""
         states = zip(*self._at(t))
         return self._shaped(t, np.stack([self._rates(*state)[1] for state in states]))
 
-    def base(self, t: Any) -> np.ndarray:
+    def base(self, t: ArrayLike) -> np.ndarray:
         """Points of the geodesic at times in [0, until], (n, d) or (k, n, d)."""
         points = self._at(t)[0][:, 0]
         return points if np.ndim(t) else points[0]
@@ -78,10 +80,10 @@ class JacobiFields:
         self, x: np.ndarray, p: np.ndarray, dx: np.ndarray, dp: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """Velocity of the geodesic and coordinate derivatives of the fields."""
-        v, _, dv, _ = tangent_rates(self.metric, x, p, dx, dp)
+        v, _, dv, _ = self.metric.linearised_field(x, p, dx, dp)
         return v, dv
 
-    def _at(self, t: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    def _at(self, t: ArrayLike) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         t = check_array("t", t)
         if t.ndim > 1:
             raise InputError(f"t: expected a number or times (k,), got shape {t.shape}")
@@ -91,7 +93,7 @@ class JacobiFields:
             )
         return self._flow(t.reshape(-1))
 
-    def _shaped(self, t: Any, fields: np.ndarray) -> np.ndarray:
+    def _shaped(self, t: ArrayLike, fields: np.ndarray) -> np.ndarray:
         """Drop the axes of one geodesic, of one field and of one time."""
         fields = fields[:, :, 0]
         fields = fields[:, 0] if self._single else fields
@@ -99,11 +101,11 @@ class JacobiFields:
 
 
 def jacobi_fields(
-    metric: Any,
-    point: Any,
-    velocity: Any,
-    initial: Any = None,
-    initial_derivative: Any = None,
+    metric: AbstractMetric | RiemannianMetric,
+    point: ArrayLike,
+    velocity: ArrayLike,
+    initial: ArrayLike | None = None,
+    initial_derivative: ArrayLike | None = None,
     until: float = 1.0,
     rtol: float = 1e-10,
 ) -> JacobiFields:
@@ -147,12 +149,13 @@ def jacobi_fields(
     >>> sphere.norm(fields(1.2), fields.base(1.2)).round(8) == anp.sin(1.2).round(8)
     np.True_
     """
-    metric = adapt(metric, point)
+    known = as_metric(metric, point)
     until, rtol = check_positive("until", until), check_positive("rtol", rtol)
-    shape = metric.space.shape
+    shape = known.space.shape
     x = check_array("point", point, shape=shape)[None]
     v = check_array("velocity", velocity, shape=shape)[None]
-    if initial is None and initial_derivative is None:
+    given = initial_derivative if initial is None else initial
+    if given is None:
         raise InputError("initial: give it or initial_derivative; without both the field is zero")
     start, slope = (
         None if value is None else _fields(name, value, shape)
@@ -164,18 +167,17 @@ def jacobi_fields(
         raise InputError(
             f"initial_derivative: {slope.shape[0]} fields, but initial has {start.shape[0]}"
         )
-    given = initial if initial is not None else initial_derivative
     with blas_threads(shape[0]):
-        p = initial_momentum(metric, x, v)
+        p = initial_momentum(known, x, v)
         dx = start[:, None]
-        dv = slope[:, None] - christoffel(metric, v, x, dx)
-        dp = np.stack([metric.linearise(v, x).derivative(b, a)[0] for a, b in zip(dx, dv)])
-        shoot(metric, x, v, p, until, rtol, dense=False)  # it says where the geodesic leaves
-        flow = follow(metric, x, p, dx, dp, until, rtol, dense=True)
-    return JacobiFields(metric, until, flow, np.ndim(given) == len(shape))
+        dv = slope[:, None] - christoffel(known, v, x, dx)
+        dp = np.stack([known.linearise(v, x).derivative(b, a)[0] for a, b in zip(dx, dv)])
+        shoot(known, x, v, p, until, rtol, dense=False)  # it says where the geodesic leaves
+        flow = follow(known, x, p, dx, dp, until, rtol, dense=True)
+    return JacobiFields(known, until, flow, np.ndim(given) == len(shape))
 
 
-def _fields(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
+def _fields(name: str, value: ArrayLike, shape: tuple[int, ...]) -> np.ndarray:
     """Return fields with their axis m."""
     array = check_array(name, value)
     if array.shape == shape:
@@ -183,7 +185,9 @@ def _fields(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
     return check_array(name, array, shape=(None, *shape))
 
 
-def christoffel(metric: Any, v: np.ndarray, x: np.ndarray, fields: np.ndarray) -> np.ndarray:
+def christoffel(
+    metric: AbstractMetric, v: np.ndarray, x: np.ndarray, fields: np.ndarray
+) -> np.ndarray:
     """Γ(v, J) for m fields (m, k, ...) at k points and velocities (k, ...)."""
     rows = (-1, *x.shape[1:])
     many_v, many_x = (np.broadcast_to(y, fields.shape).reshape(rows) for y in (v, x))

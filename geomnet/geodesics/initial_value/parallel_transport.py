@@ -15,16 +15,19 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from geomstats.geometry.riemannian_metric import RiemannianMetric
+from numpy.typing import ArrayLike, DTypeLike
 
 from ...errors import ConvergenceError, InputError
+from ...geometry.metric import AbstractMetric
 from ...utils.threads import blas_threads
 from ...utils.validation import check_array, check_integer, check_positive
-from ..as_metric import adapt
+from ..as_metric import as_metric
 from ..result import Geodesic
 from ..shooting import ray_along
 from .conjugate import DENSE, frame
 from .rays import Ray, ray
-from .tangent_flow import follow, matrix_at
+from .tangent_flow import follow
 
 __all__ = ["Transport", "parallel_transport"]
 
@@ -58,7 +61,7 @@ class Transport:
     rungs: int
     error_estimate: float
 
-    def __call__(self, vector: Any) -> np.ndarray:
+    def __call__(self, vector: ArrayLike) -> np.ndarray:
         """Transport more vectors, (..., n, d) or (..., d)."""
         array, shape = check_array("vector", vector), self.start.shape
         if array.shape[max(0, array.ndim - len(shape)) :] != shape:
@@ -66,14 +69,14 @@ class Transport:
             raise InputError(f"vector: expected shape (..., {want}), got {array.shape}")
         return (array.reshape(-1, self.start.size) @ self.matrix.T).reshape(array.shape)
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
         return np.array(self.vector, dtype=dtype)
 
 
 def parallel_transport(
-    metric: Any,
-    vector: Any,
-    along: Any,
+    metric: AbstractMetric | RiemannianMetric,
+    vector: ArrayLike,
+    along: Geodesic | Ray | tuple[ArrayLike, ArrayLike],
     n_rungs: int | None = None,
     rtol: float = 1e-9,
 ) -> Transport:
@@ -123,12 +126,12 @@ def parallel_transport(
     >>> gn.parallel_transport(sphere, [1.0, 0.0], equator).vector.round(8) + 0.0
     array([0., 1.])
     """
-    metric = adapt(metric, along[0] if isinstance(along, tuple) else np.asarray(vector))
-    shape = metric.space.shape
+    known = as_metric(metric, along[0] if isinstance(along, tuple) else np.asarray(vector))
+    shape = known.space.shape
     rtol = check_positive("rtol", rtol)
     if n_rungs is not None:
         n_rungs = check_integer("n_rungs", n_rungs, least=2, multiple_of=2)
-    way = _as_ray(metric, along, 0.1 * rtol)
+    way = _as_ray(known, along, 0.1 * rtol)
     if way.point.size > DENSE:
         raise InputError(
             f"metric: transport follows the Jacobi fields of a whole frame, and {way.point.size} "
@@ -136,7 +139,7 @@ def parallel_transport(
         )
     array = check_array("vector", vector)
     with blas_threads(shape[0]):
-        ladder = _Ladder(metric, way, 0.1 * rtol)
+        ladder = _Ladder(known, way, 0.1 * rtol)
         count = 4 if n_rungs is None else n_rungs
         coarse, fine = ladder.climb(count // 2), ladder.climb(count)
         while n_rungs is None and ladder.error(coarse, fine, count) > rtol and count < MOST_RUNGS:
@@ -155,7 +158,7 @@ def parallel_transport(
     return found
 
 
-def _as_ray(metric: Any, along: Any, rtol: float) -> Ray:
+def _as_ray(metric: AbstractMetric, along: Any, rtol: float) -> Ray:
     """The geodesic to transport along, with its exact momentum."""
     if isinstance(along, Geodesic):
         way = ray_along(along)
@@ -180,12 +183,12 @@ def _as_ray(metric: Any, along: Any, rtol: float) -> Ray:
 class _Ladder:
     """Pole ladders along one ray, as matrices between orthonormal frames of its ends."""
 
-    def __init__(self, metric: Any, way: Ray, rtol: float) -> None:
+    def __init__(self, metric: AbstractMetric, way: Ray, rtol: float) -> None:
         self.metric, self.way, self.rtol = metric, way, rtol
 
     def _lower(self, points: np.ndarray) -> np.ndarray:
         """Cholesky factors of the metric, (k, D, D)."""
-        return np.linalg.cholesky(matrix_at(self.metric, points))
+        return np.linalg.cholesky(self.metric.dense(points))
 
     def climb(self, count: int) -> np.ndarray:
         """Isometry of `count` rungs from the first frame to the last, (D, D)."""

@@ -10,15 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 import numpy as np
+from geomstats.geometry.riemannian_metric import RiemannianMetric
+from numpy.typing import ArrayLike
 
 from ...errors import DomainError, InputError
-from ...geometry.metric_matrix import MetricMatrix
+from ...geometry.metric import AbstractMetric
 from ...utils.threads import blas_threads
 from ...utils.validation import check_array, check_batches, check_positive
-from ..as_metric import adapt
+from ..as_metric import as_metric
 from .flow import MAX_STEPS, Flow, Left, integrate
 
 __all__ = ["Ray", "both_ways", "initial_momentum", "ray", "shoot"]
@@ -50,7 +51,7 @@ class Ray:
     array([0.        , 1.64872127])
     """
 
-    metric: Any = field(repr=False)
+    metric: AbstractMetric = field(repr=False)
     point: np.ndarray
     initial_velocity: np.ndarray
     initial_momentum: np.ndarray
@@ -58,15 +59,15 @@ class Ray:
     rtol: float
     _flow: Flow = field(repr=False)
 
-    def __call__(self, t: Any) -> np.ndarray:
+    def __call__(self, t: ArrayLike) -> np.ndarray:
         """Points at times in [0, until]: (..., n, d) for a number, (k, ..., n, d) for (k,)."""
         return self._states(t)[0]
 
-    def momentum(self, t: Any) -> np.ndarray:
+    def momentum(self, t: ArrayLike) -> np.ndarray:
         """Momenta p = ♭ẋ, likewise."""
         return self._states(t)[1]
 
-    def velocity(self, t: Any) -> np.ndarray:
+    def velocity(self, t: ArrayLike) -> np.ndarray:
         """Velocities ẋ = ♯p, likewise."""
         points, momenta = self._states(t)
         return np.asarray(self.metric.sharp(momenta, points))
@@ -111,7 +112,7 @@ class Ray:
         axes = tuple(range(-len(self.metric.space.shape), 0))
         return np.asarray(np.sum(p * self.metric.sharp(p, x), axis=axes))
 
-    def _states(self, t: Any) -> tuple[np.ndarray, np.ndarray]:
+    def _states(self, t: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
         t = check_array("t", t)
         if t.ndim > 1:
             raise InputError(f"t: expected a number or times (k,), got shape {t.shape}")
@@ -126,7 +127,7 @@ class Ray:
         """Points and momenta of states (..., size)."""
         moved, p = np.split(state, 2, axis=-1)
         shape = (*state.shape[:-1], *self.point.shape)
-        return self.point + moved.reshape(shape), p.reshape(shape)
+        return self.metric.points.retract(self.point, moved.reshape(shape)), p.reshape(shape)
 
     def __repr__(self) -> str:
         drift = float(np.max(self.energy_drift, initial=0.0))
@@ -138,7 +139,13 @@ class Ray:
         )
 
 
-def ray(metric: Any, point: Any, velocity: Any, until: float = 1.0, rtol: float = 1e-10) -> Ray:
+def ray(
+    metric: AbstractMetric | RiemannianMetric,
+    point: ArrayLike,
+    velocity: ArrayLike,
+    until: float = 1.0,
+    rtol: float = 1e-10,
+) -> Ray:
     r"""Follow the geodesic that leaves a point with a velocity.
 
     Parameters
@@ -177,24 +184,22 @@ def ray(metric: Any, point: Any, velocity: Any, until: float = 1.0, rtol: float 
     >>> abs(circle.end - [0, 1]).max() < 1e-9, circle.energy_drift < 1e-9
     (np.True_, np.True_)
     """
-    metric = adapt(metric, point)
+    known = as_metric(metric, point)
     until, rtol = check_positive("until", until), check_positive("rtol", rtol)
-    shape = metric.space.shape
+    shape = known.space.shape
     x, v = check_batches(shape, point=point, velocity=velocity)
     with blas_threads(shape[0]):
-        return shoot(metric, x, v, initial_momentum(metric, x, v), until, rtol)
+        return shoot(known, x, v, initial_momentum(known, x, v), until, rtol)
 
 
 def initial_momentum(
-    metric: Any, point: np.ndarray, velocity: np.ndarray, name: str = "point"
+    metric: AbstractMetric, point: np.ndarray, velocity: np.ndarray, name: str = "point"
 ) -> np.ndarray:
     """♭v, the metric looked at where it is taken: an error of it is the point's."""
     flat = (-1, *metric.space.shape)
     x, v = point.reshape(flat), velocity.reshape(flat)
-    charted = isinstance(getattr(metric, "matrix", None), MetricMatrix)
     try:
-        # a chart's ♭ takes the matrix as it is; its form looks whether it is one of a metric
-        momentum = np.asarray(metric.linearise(v, x).flat if charted else metric.flat(v, x))
+        momentum = np.asarray(metric.momentum(v, x))
     except DomainError as error:
         error.args = (f"{name}: {error}",)  # the error itself, which may carry more than words
         raise
@@ -202,7 +207,7 @@ def initial_momentum(
 
 
 def shoot(
-    metric: Any,
+    metric: AbstractMetric,
     point: np.ndarray,
     velocity: np.ndarray,
     momentum: np.ndarray,
@@ -216,12 +221,12 @@ def shoot(
 
     Errors call the velocity by `name`.
     """
-    size = point.size
+    size, move = point.size, metric.points.retract
     batch = max(1, size // int(np.prod(metric.space.shape)))
 
     def rates(state: np.ndarray) -> np.ndarray:
         moved, p = state[:size].reshape(point.shape), state[size:].reshape(point.shape)
-        v, force = metric.hamiltonian_field(point + moved, p)
+        v, force = metric.hamiltonian_field(move(point, moved), p)
         return np.concatenate([v.reshape(-1), force.reshape(-1)])
 
     # an error norm is a mean over the batch: the worst of it must pass
@@ -233,7 +238,7 @@ def shoot(
     try:
         flow = integrate(rates, start, until, share, atol, dense, max_steps)
     except Left as left:
-        at = (point + left.state[:size].reshape(point.shape)).reshape(-1)
+        at = move(point, left.state[:size].reshape(point.shape)).reshape(-1)
         place = ", ".join(f"{x:.6g}" for x in at[:6]) + ", …" * (at.size > 6)
         raise DomainError(
             f"{name}: the geodesic leaves the chart at t = {left.t:.6g} of {until:g}, at "
@@ -242,7 +247,9 @@ def shoot(
     return Ray(metric, point, velocity, momentum, until, rtol, flow)
 
 
-def both_ways(metric: Any, point: np.ndarray, velocity: np.ndarray) -> Callable[[Any], np.ndarray]:
+def both_ways(
+    metric: AbstractMetric, point: np.ndarray, velocity: np.ndarray
+) -> Callable[[ArrayLike], np.ndarray]:
     """Return the ray as geomstats wants it: a function of any times, batch axes before times.
 
     Parameters
@@ -257,7 +264,7 @@ def both_ways(metric: Any, point: np.ndarray, velocity: np.ndarray) -> Callable[
     """
     batch = point.ndim - len(metric.space.shape)
 
-    def path(t: Any) -> np.ndarray:
+    def path(t: ArrayLike) -> np.ndarray:
         times = np.atleast_1d(check_array("t", t))
         found = np.empty((len(times), *point.shape))
         for sign in (1.0, -1.0):

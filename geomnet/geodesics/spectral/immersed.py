@@ -14,13 +14,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any
 
 import numpy as np
 from numpy.polynomial.legendre import Legendre, legder, legval, legvander
 
+from ...geometry.metric import ImmersedMetric
 from .legendre import Basis, basis, functions
-from .polynomial_paths import PolynomialPaths
+from .polynomial_paths import PolynomialPaths, Selection
 
 __all__ = ["ImmersedPaths"]
 
@@ -61,10 +61,20 @@ def grid(degree: int) -> Grid:
 class ImmersedPaths(PolynomialPaths):
     """In the metric an immersion pulls back."""
 
+    def at(self, items: Selection, c: np.ndarray) -> ImmersedPaths:
+        """Evaluate a selection at other coefficients."""
+        return ImmersedPaths(self.metric, self.starts[items], self.deltas[items], c, self.basis)
+
     def __init__(
-        self, metric: Any, starts: np.ndarray, deltas: np.ndarray, c: np.ndarray, b: Basis
+        self,
+        metric: ImmersedMetric,
+        starts: np.ndarray,
+        deltas: np.ndarray,
+        c: np.ndarray,
+        b: Basis,
     ) -> None:
-        super().__init__(metric, starts, deltas, c, b)
+        super().__init__(starts, deltas, c, b)
+        self.metric = metric
         self.grid = grid(c.shape[1] + 1)
         self.points = starts[:, None] + self.grid.times[:, None] * deltas[:, None]
         self.points += self.grid.values @ c

@@ -44,7 +44,7 @@ def basis(degree: int) -> Basis:
     times, weights = 0.5 * (nodes + 1), 0.5 * weights
     values, slopes = functions(degree, times)
 
-    def pairs(left, right):
+    def pairs(left: np.ndarray, right: np.ndarray) -> np.ndarray:
         return np.einsum("q,qi,qj->ijq", weights, left, right).reshape(-1, len(times))
 
     return Basis(

@@ -1,8 +1,8 @@
 r"""Batches of polynomial paths of one degree: energy, gradient and Hessian in their coefficients.
 
-The paths are those of :mod:`~geomnet.geodesics.polynomials.legendre`. :class:`PolynomialPaths`
+The paths are those of :mod:`~geomnet.geodesics.spectral.legendre`. :class:`PolynomialPaths`
 says what a solver asks of them; how the energy is had depends on the metric: by its form at Gauss
-nodes here, by images of the path in :mod:`~geomnet.geodesics.polynomials.immersed`.
+nodes here, by images of the path in :mod:`~geomnet.geodesics.spectral.immersed`.
 """
 
 from __future__ import annotations
@@ -10,15 +10,17 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from scipy.linalg.lapack import dpotrf, dpotrs
 
-from ...geometry.steps import second_derivatives
+from ...geometry.metric import AbstractMetric
 from .legendre import Basis
 
-__all__ = ["FormPaths", "PolynomialPaths"]
+__all__ = ["FormPaths", "PolynomialPaths", "Selection"]
+
+Selection = slice | list[int] | np.ndarray
+"""Which paths of a batch."""
 
 
 class PolynomialPaths(ABC):
@@ -26,7 +28,6 @@ class PolynomialPaths(ABC):
 
     Parameters
     ----------
-    metric : Metric
     starts, deltas : ndarray, shape (B, D)
         Starts a and differences b − a.
     c : ndarray, shape (B, p-1, D)
@@ -36,16 +37,14 @@ class PolynomialPaths(ABC):
     squared_speed: np.ndarray
     """⟨γ̇, γ̇⟩ at the Gauss nodes of the basis' ``weights``, (B, Q)."""
 
-    def __init__(
-        self, metric: Any, starts: np.ndarray, deltas: np.ndarray, c: np.ndarray, b: Basis
-    ) -> None:
-        self.metric, self.starts, self.deltas, self.basis = metric, starts, deltas, b
+    def __init__(self, starts: np.ndarray, deltas: np.ndarray, c: np.ndarray, b: Basis) -> None:
+        self.starts, self.deltas, self.basis = starts, deltas, b
         self.coefficients = c
         self.count, self.size = starts.shape
 
-    def at(self, items: Any, c: np.ndarray) -> PolynomialPaths:
+    @abstractmethod
+    def at(self, items: Selection, c: np.ndarray) -> PolynomialPaths:
         """Evaluate a selection at other coefficients."""
-        return type(self)(self.metric, self.starts[items], self.deltas[items], c, self.basis)
 
     @cached_property
     def energy(self) -> np.ndarray:
@@ -93,9 +92,15 @@ class FormPaths(PolynomialPaths):
     """In a metric with a quadratic form: its value and derivatives at Gauss nodes."""
 
     def __init__(
-        self, metric: Any, starts: np.ndarray, deltas: np.ndarray, c: np.ndarray, b: Basis
+        self,
+        metric: AbstractMetric,
+        starts: np.ndarray,
+        deltas: np.ndarray,
+        c: np.ndarray,
+        b: Basis,
     ) -> None:
-        super().__init__(metric, starts, deltas, c, b)
+        super().__init__(starts, deltas, c, b)
+        self.metric = metric
         nodes = len(b.times)
         moved = b.both @ c
         points = starts[:, None] + b.times[:, None] * deltas[:, None] + moved[:, :nodes]
@@ -103,6 +108,10 @@ class FormPaths(PolynomialPaths):
         shape = (-1, *metric.space.shape)
         self.form = metric.linearise(speeds.reshape(shape), points.reshape(shape))
         self.squared_speed = self.form.value.reshape(self.count, nodes)
+
+    def at(self, items: Selection, c: np.ndarray) -> FormPaths:
+        """Evaluate a selection at other coefficients."""
+        return FormPaths(self.metric, self.starts[items], self.deltas[items], c, self.basis)
 
     @cached_property
     def gradient(self) -> np.ndarray:
@@ -123,7 +132,7 @@ class FormPaths(PolynomialPaths):
     @cached_property
     def hessians(self) -> np.ndarray:
         """∂²E/∂c∂c, (B, (p−1)·D, (p−1)·D)."""
-        _, c, a = second_derivatives(self.form)
+        _, c, a = self.form.second_derivatives()
         across = self._assemble(self.basis.products[1], c)
         found = self._assemble(self.basis.products[2], a)
         found += self.stiffness
@@ -134,14 +143,9 @@ class FormPaths(PolynomialPaths):
     @cached_property
     def stiffness(self) -> np.ndarray:
         """M: the Hessian with the metric held fixed."""
-        return self._assemble(self.basis.products[0], self._matrices)
-
-    @cached_property
-    def _matrices(self) -> np.ndarray:
-        own = getattr(self.form, "matrix", None)
-        return second_derivatives(self.form)[0] if own is None else own
+        return self._assemble(self.basis.products[0], self.form.matrix)
 
     def mean_matrix(self, i: int) -> np.ndarray:
         """Quadrature of G."""
-        matrices = self._matrices.reshape(self.count, len(self.basis.times), -1)[i]
+        matrices = self.form.matrix.reshape(self.count, len(self.basis.times), -1)[i]
         return (self.basis.weights @ matrices).reshape(self.size, self.size)

@@ -11,6 +11,7 @@ from ...geodesics import geodesic
 from ...geometry.curve import Curve
 from ...geometry.kernels import radial_kernel
 from ...geometry.space import FunctionSpace
+from ...geometry.structure import Structure
 from ...metrics import EnergyMetric, FisherRaoMetric
 from .options import NETWORK
 from .result import Comparison
@@ -63,7 +64,7 @@ def sensitivity(result: Comparison, bar: Any) -> None:
             bar.set_postfix_str(f"{name}, {what} {value:.3g}")
             try:
                 metric = make(value)
-                coupled = result.network_curve is not None and metric.structure == "coupled"
+                coupled = result.network_curve is not None and metric.structure is Structure.COUPLED
                 geo = geodesic(
                     metric,
                     curve.start,
