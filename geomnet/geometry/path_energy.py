@@ -133,10 +133,11 @@ class PathEnergy:
         if not np.isfinite(path).all():
             return np.inf
         try:
-            squared = self.metric.squared_step(path[:-1], path[1:])
+            with np.errstate(over="ignore"):  # what overflows is infinite
+                squared = self.metric.squared_step(path[:-1], path[1:])
+                energy = float((len(path) - 1) * np.sum(squared))
         except (DomainError, FloatingPointError):
             return np.inf
-        energy = float((len(path) - 1) * np.sum(squared))
         return energy if np.isfinite(energy) else np.inf
 
     def linearise_or_none(self, path: np.ndarray) -> LinearisedPath | None:
