@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..errors import InputError
 from ..geometry.sample import Sample
@@ -55,7 +56,7 @@ class FisherData:
         sample: Sample,
         likelihood: Likelihood,
         kind: str,
-        targets: Any,
+        targets: ArrayLike | None,
         rng: np.random.Generator,
         n_draws: int,
         memory: int,
@@ -214,12 +215,12 @@ def check_fit(model: Model, sample: Sample, likelihood: Likelihood) -> None:
         raise InputError(f"sample: has {sample.dim} columns, the network takes {model.dim}")
 
 
-def as_sample(sample: Any) -> Sample:
+def as_sample(sample: Sample | ArrayLike) -> Sample:
     """A sample, of points if need be."""
     if isinstance(sample, Sample):
         return sample
     try:
-        return Sample(sample)
+        return Sample(cast(np.ndarray, sample))
     except InputError as error:
         raise InputError(f"sample: {error}") from None
 

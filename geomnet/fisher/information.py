@@ -7,11 +7,13 @@ from copy import copy
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..errors import InputError
+from ..geometry.sample import Sample
 from ..likelihoods import Likelihood
 from ..linalg import GramOperator
-from ..networks import model
+from ..networks import Readout, model
 from ..utils.validation import check_array, check_choice, check_integer
 from .data import KINDS, FisherData, as_sample
 from .dense import add_dense
@@ -89,15 +91,15 @@ class FisherInformation(GramOperator):
 
     def __init__(
         self,
-        network: Any,
-        theta: Any,
-        sample: Any,
+        network: object,
+        theta: ArrayLike,
+        sample: Sample | ArrayLike,
         likelihood: Likelihood,
-        readout: Any = None,
+        readout: Readout | None = None,
         kind: str = "true",
         seed: int | np.random.Generator | None = None,
         *,
-        targets: Any = None,
+        targets: ArrayLike | None = None,
         n_draws: int = 1,
         memory_limit: int = 2 * 2**30,
     ) -> None:
@@ -131,7 +133,7 @@ class FisherInformation(GramOperator):
         )
         self.predictions = self._data.z
 
-    def at(self, theta: Any) -> FisherInformation:
+    def at(self, theta: ArrayLike) -> FisherInformation:
         """The same at other parameters θ (p,), the readout's too, as ``fisher.theta`` has them."""
         found = copy(self)
         found.theta = _frozen(check_array("theta", theta, shape=(self.n_parameters,)))

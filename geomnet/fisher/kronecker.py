@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..errors import InputError
 from ..networks.layers.factors import AffineFactors, AffineMap
@@ -77,12 +78,12 @@ class KroneckerFisher:
         found = float(np.sum(np.log1p(self.eigvalsh() / damping)))
         return found if relative else found + self.n_parameters * float(np.log(damping))
 
-    def matvec(self, v: Any) -> np.ndarray:
+    def matvec(self, v: ArrayLike) -> np.ndarray:
         """Product with a vector (p,)."""
         v = check_array("v", v, shape=(self.n_parameters,))
         return self._apply(v, lambda m, block: self.signals[m] @ block @ self.inputs[m])
 
-    def solve(self, b: Any, damping: float) -> np.ndarray:
+    def solve(self, b: ArrayLike, damping: float) -> np.ndarray:
         """Solution of (G + δI)x = b, exactly, from the eigenvectors of A and B."""
         b = check_array("b", b, shape=(self.n_parameters,))
         damping = check_positive("damping", damping)

@@ -6,12 +6,14 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..errors import InputError
 from ..geometry.metric_matrix import SLOPE, coordinate_scale
+from ..geometry.sample import Sample
 from ..likelihoods import Likelihood
 from ..metrics import ChartMetric
-from ..networks import UnknownParametersError, model
+from ..networks import Readout, UnknownParametersError, model
 from ..utils.validation import check_batches, check_integer, check_positive
 from .information import FisherInformation
 
@@ -61,10 +63,10 @@ class ParameterFisherMetric(ChartMetric):
 
     def __init__(
         self,
-        network: Any,
-        sample: Any,
+        network: object,
+        sample: Sample | ArrayLike,
         likelihood: Likelihood,
-        readout: Any = None,
+        readout: Readout | None = None,
         damping: float = 1e-3,
         *,
         n_parameters: int | None = None,
@@ -95,7 +97,7 @@ class ParameterFisherMetric(ChartMetric):
             fisher.n_parameters,
         )
 
-    def fisher(self, theta: Any) -> FisherInformation:
+    def fisher(self, theta: ArrayLike) -> FisherInformation:
         """The Fisher information at θ (p,)."""
         (theta,) = check_batches(self.space.shape, theta=theta)
         return self._at(np.ascontiguousarray(theta).tobytes())
@@ -156,12 +158,17 @@ class ParameterFisherMetric(ChartMetric):
 
 
 def _remade(
-    network: Any, sample: Any, likelihood: Likelihood, readout: Any, damping: float, count: int
+    network: object,
+    sample: Sample | ArrayLike,
+    likelihood: Likelihood,
+    readout: Readout | None,
+    damping: float,
+    count: int,
 ) -> ParameterFisherMetric:
     return ParameterFisherMetric(network, sample, likelihood, readout, damping, n_parameters=count)
 
 
-def _zeros(network: Any, n_parameters: int | None) -> np.ndarray:
+def _zeros(network: object, n_parameters: int | None) -> np.ndarray:
     """Parameters to begin with: of a function their number must be given."""
     try:
         return np.zeros(model(network).parameters_shape)

@@ -7,6 +7,7 @@ from typing import Any
 import autograd.numpy as anp
 import numpy as np
 from geomstats.geometry.riemannian_metric import RiemannianMetric
+from numpy.typing import ArrayLike
 
 from ..errors import InputError
 from ..geometry.matrix_mechanics import MatrixMechanics
@@ -74,14 +75,14 @@ class _Kept:
         return _Kept, ()
 
 
-def _from_products(metric: RiemannianMetric, points: Any, dim: int) -> Any:
+def _from_products(metric: RiemannianMetric, points: ArrayLike, dim: int) -> Any:
     """Matrix of a metric that only knows inner products, from those of unit vectors."""
     units = np.eye(dim)
     rows = [[metric.inner_product(u, v, points) for v in units] for u in units]
     return anp.stack([anp.stack(row, axis=-1) for row in rows], axis=-2)
 
 
-def as_metric(metric: Any, point: Any) -> AbstractMetric:
+def as_metric(metric: Any, point: ArrayLike) -> AbstractMetric:
     """Return a metric that solvers can use, or say why there is none."""
     if isinstance(metric, AbstractMetric):
         metric.adopt(point)
@@ -102,7 +103,7 @@ def as_metric(metric: Any, point: Any) -> AbstractMetric:
     return chart
 
 
-def _read(metric: RiemannianMetric, point: Any) -> GeomstatsChart:
+def _read(metric: RiemannianMetric, point: ArrayLike) -> GeomstatsChart:
     """Read a geomstats metric in vector coordinates, looked at once."""
     name, space = type(metric).__name__, metric._space
     if len(space.shape) != 1 or space.shape[0] != space.dim:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..errors import InputError
 from ..utils.validation import check_batches, check_integer, check_positive
@@ -55,19 +56,21 @@ class LogSolver:
         if self.method is not None:
             check_method(self.method)
 
-    def _solve(self, point: Any, base_point: Any) -> tuple[list[Geodesic], tuple[int, ...]]:
+    def _solve(
+        self, point: ArrayLike, base_point: ArrayLike
+    ) -> tuple[list[Geodesic], tuple[int, ...]]:
         ends, starts = check_batches(self.space.shape, point=point, base_point=base_point)
         found = geodesic_batch(
             self.space.metric, starts, ends, n_steps=self.n_steps, method=self.method
         )
         return found, ends.shape
 
-    def log(self, point: Any, base_point: Any) -> np.ndarray:
+    def log(self, point: ArrayLike, base_point: ArrayLike) -> np.ndarray:
         """Initial velocity of the geodesic from `base_point` to `point`, of their shape."""
         found, shape = self._solve(point, base_point)
         return np.reshape([geo.initial_velocity for geo in found], shape)
 
-    def geodesic_bvp(self, point: Any, base_point: Any) -> Callable[[Any], np.ndarray]:
+    def geodesic_bvp(self, point: ArrayLike, base_point: ArrayLike) -> Callable[[Any], np.ndarray]:
         """Return the geodesic from `base_point` to `point` as a function of time in [0, 1].
 
         Times (k,) give (..., k, n, d) or (..., k, d), as geomstats has it.
@@ -75,7 +78,7 @@ class LogSolver:
         found, shape = self._solve(point, base_point)
         batch = shape[: len(shape) - len(self.space.shape)]
 
-        def path(t: Any) -> np.ndarray:
+        def path(t: ArrayLike) -> np.ndarray:
             times = np.atleast_1d(np.asarray(t, dtype=np.float64))
             states = np.stack([geo(times) for geo in found])
             return states.reshape(*batch, len(times), *self.space.shape)
@@ -116,11 +119,13 @@ class ExpSolver:
         _check_space(self.space)
         check_positive("rtol", self.rtol)
 
-    def exp(self, tangent_vec: Any, base_point: Any) -> np.ndarray:
+    def exp(self, tangent_vec: ArrayLike, base_point: ArrayLike) -> np.ndarray:
         """End at time 1 of the geodesics from `base_point` with velocity `tangent_vec`."""
         return ray(self.space.metric, base_point, tangent_vec, rtol=self.rtol).end
 
-    def geodesic_ivp(self, tangent_vec: Any, base_point: Any) -> Callable[[Any], np.ndarray]:
+    def geodesic_ivp(
+        self, tangent_vec: ArrayLike, base_point: ArrayLike
+    ) -> Callable[[Any], np.ndarray]:
         """Return the geodesic as a function of times (k,), of either sign: (..., k, d)."""
         vec, base = check_batches(self.space.shape, tangent_vec=tangent_vec, base_point=base_point)
         return both_ways(as_metric(self.space.metric, base), base, vec)

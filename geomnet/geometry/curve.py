@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..errors import ConvergenceError, InputError
 from ..utils.threads import blas_threads
@@ -121,7 +122,7 @@ class Curve:
         n = "".join(f", n={n}" for n in self.start.shape[:-1])
         return f"Curve(n_steps={self.n_steps}{n}, dim={self.start.shape[-1]})"
 
-    def __call__(self, t: Any) -> np.ndarray:
+    def __call__(self, t: ArrayLike) -> np.ndarray:
         """States at times `t` (a number, or shape (k,)) on the polygon."""
         t = np.asarray(t, dtype=np.float64)
         if not ((t >= self.times[0]) & (t <= self.times[-1])).all():

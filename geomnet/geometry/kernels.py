@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 import autograd.numpy as anp
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.spatial.distance import pdist
 
 from ..errors import InputError
@@ -47,7 +48,7 @@ class Kernel(ABC):
     """A positive definite scalar kernel k on the points of a sample; the metric's is k⊗I."""
 
     @abstractmethod
-    def matrix(self, points: Any, others: Any = None) -> Any:
+    def matrix(self, points: ArrayLike, others: Any = None) -> Any:
         """Kernel matrix of `points`, shape (..., n, d), in ``autograd.numpy``: (..., n, n)."""
 
     def resolve(self, points: np.ndarray) -> Kernel:
@@ -112,7 +113,7 @@ class RadialKernel(Kernel):
         """Fill in the width, where none was given, by the median distance of the points."""
         return self if self.width is not None else replace(self, width=median_distance(points))
 
-    def matrix(self, points: Any, others: Any = None) -> Any:
+    def matrix(self, points: ArrayLike, others: Any = None) -> Any:
         """Kernel matrix, (..., n, n)."""
         return self.profile(squared_distances(points, others))
 
@@ -272,13 +273,13 @@ class FeatureKernel(Kernel):
                 raise InputError("effort: must be positive definite") from None
         object.__setattr__(self, "_root", root)
 
-    def features(self, points: Any) -> Any:
+    def features(self, points: ArrayLike) -> Any:
         """Whitened features :math:`ΨL^{-⊤}`, whose products are the kernel: (..., n, m)."""
         features = self.field.features(points)
         root = self._root  # type: ignore[attr-defined]
         return features if root is None else anp.matmul(features, root)
 
-    def matrix(self, points: Any, others: Any = None) -> Any:
+    def matrix(self, points: ArrayLike, others: Any = None) -> Any:
         """Kernel matrix, (..., n, n)."""
         left = self.features(points)
         right = left if others is None else self.features(others)

@@ -6,6 +6,7 @@ from typing import Any
 
 import autograd.numpy as anp
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..errors import DomainError, InputError
 from .matrix_form import MatrixForm
@@ -46,24 +47,24 @@ class MatrixMechanics(AbstractMetric):
         covector = self._times(base_point, tangent_vec_b)
         return anp.sum(tangent_vec_a * covector, axis=-1)
 
-    def flat(self, tangent_vec: Any, base_point: Any) -> np.ndarray:
+    def flat(self, tangent_vec: ArrayLike, base_point: ArrayLike) -> np.ndarray:
         """Covector Gv, (..., d)."""
         return np.asarray(self._times(base_point, tangent_vec))
 
-    def _times(self, base_point: Any, v: Any) -> Any:
+    def _times(self, base_point: ArrayLike, v: ArrayLike) -> Any:
         d = self.matrix.dim
         base = anp.reshape(anp.array(base_point), (-1, d))
         matrices = anp.reshape(self.matrix.raw(base), (*anp.shape(base_point)[:-1], d, d))
         return anp.matmul(matrices, anp.expand_dims(v, -1))[..., 0]
 
-    def sharp(self, cotangent_vec: Any, base_point: Any) -> np.ndarray:
+    def sharp(self, cotangent_vec: ArrayLike, base_point: ArrayLike) -> np.ndarray:
         """Vector G⁻¹p, (..., d)."""
         p, base = np.broadcast_arrays(cotangent_vec, base_point)
         flat = (-1, self.matrix.dim)
         matrices = self.matrix(base.reshape(flat))
         return np.linalg.solve(matrices, p.reshape(*flat, 1)).reshape(p.shape)
 
-    def quadratic_gradient(self, tangent_vec: Any, base_point: Any) -> np.ndarray:
+    def quadratic_gradient(self, tangent_vec: ArrayLike, base_point: ArrayLike) -> np.ndarray:
         """Derivative q = ∂_x(vᵀGv), (..., d)."""
         v, base = np.broadcast_arrays(tangent_vec, base_point)
         flat = (-1, self.matrix.dim)

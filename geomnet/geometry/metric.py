@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .points import VECTORS, Points
 from .quadratic_form import QuadraticForm
@@ -89,15 +90,15 @@ class AbstractMetric(ABC):
         """Inner product of tangent vectors at a base point, (...)."""
 
     @abstractmethod
-    def flat(self, tangent_vec: Any, base_point: Any) -> np.ndarray:
+    def flat(self, tangent_vec: ArrayLike, base_point: ArrayLike) -> np.ndarray:
         """Covector ♭v."""
 
     @abstractmethod
-    def sharp(self, cotangent_vec: Any, base_point: Any) -> np.ndarray:
+    def sharp(self, cotangent_vec: ArrayLike, base_point: ArrayLike) -> np.ndarray:
         """Vector ♯p, the inverse of :meth:`flat`."""
 
     @abstractmethod
-    def quadratic_gradient(self, tangent_vec: Any, base_point: Any) -> np.ndarray:
+    def quadratic_gradient(self, tangent_vec: ArrayLike, base_point: ArrayLike) -> np.ndarray:
         """Derivative q = ∂_x⟨v, v⟩ at fixed v."""
 
     @abstractmethod
@@ -185,7 +186,7 @@ class AbstractMetric(ABC):
         """Matrices of the metric at (k, ...) base points, D coordinates each: (k, D, D)."""
         return by_unit_vectors(self.flat, base_points)
 
-    def gram(self, base_point: Any) -> Any:
+    def gram(self, base_point: ArrayLike) -> Any:
         """Matrices K with ♯p = Kp for every coordinate alike, (..., n, n); None where not so."""
         return None
 
@@ -198,7 +199,7 @@ class AbstractMetric(ABC):
         """Say where along a path that fell short the metric has no bounds, if it can be told."""
         return ""
 
-    def adopt(self, point: Any) -> None:  # noqa: B027 (most leave nothing open)
+    def adopt(self, point: ArrayLike) -> None:  # noqa: B027 (most leave nothing open)
         """Take what is left open about the space from a first point."""
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import autograd
 import autograd.numpy as anp
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.linalg import cho_factor, cho_solve
 
 from ..errors import DomainError, InputError
@@ -66,7 +67,7 @@ class AutogradForm(FormByProducts):
         """Reverse over reverse: the gradient of (∇h)·(dv, dm) with h = ⟨v, v⟩."""
         inner = self.metric.inner_product
 
-        def slope(v: Any, m: Any) -> Any:
+        def slope(v: ArrayLike, m: Any) -> Any:
             dh_v = autograd.grad(lambda v: anp.sum(inner(v, v, m)))(v)
             dh_m = gradient(lambda m: anp.sum(inner(v, v, m)), m)
             return anp.sum(dh_v * dv) + anp.sum(dh_m * dm)

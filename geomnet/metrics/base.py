@@ -17,6 +17,7 @@ import autograd
 import autograd.numpy as anp
 import numpy as np
 from geomstats.geometry.riemannian_metric import RiemannianMetric
+from numpy.typing import ArrayLike
 
 from ..errors import ConvergenceError, InputError
 from ..geodesics.initial_value.hamiltonian import exponential
@@ -112,17 +113,17 @@ class Metric(AbstractMetric, RiemannianMetric):
 
     # -- derived: musical isomorphisms and derivatives ----------------------------------------
 
-    def flat(self, tangent_vec: Any, base_point: Any) -> np.ndarray:
+    def flat(self, tangent_vec: ArrayLike, base_point: ArrayLike) -> np.ndarray:
         r"""Covector :math:`♭v = ½∂_v\langle v,v\rangle_φ`, (..., n, d)."""
         v, base = broadcast_pair(tangent_vec, base_point)
         return autograd.grad(lambda v: 0.5 * anp.sum(self.inner_product(v, v, base)))(v)
 
-    def quadratic_gradient(self, tangent_vec: Any, base_point: Any) -> np.ndarray:
+    def quadratic_gradient(self, tangent_vec: ArrayLike, base_point: ArrayLike) -> np.ndarray:
         r"""Derivative :math:`q = ∂_φ\langle v,v\rangle_φ` at fixed v, (..., n, d)."""
         v, base = broadcast_pair(tangent_vec, base_point)
         return gradient(lambda base: anp.sum(self.inner_product(v, v, base)), base)
 
-    def sharp(self, cotangent_vec: Any, base_point: Any) -> np.ndarray:
+    def sharp(self, cotangent_vec: ArrayLike, base_point: ArrayLike) -> np.ndarray:
         """Vector ♯p, the inverse of :meth:`flat`, (..., n, d).
 
         By dense matrices up to n·d = 512, by conjugate gradients beyond.
@@ -149,7 +150,9 @@ class Metric(AbstractMetric, RiemannianMetric):
 
     # -- derived: exponential, logarithm, distance --------------------------------------------
 
-    def exp(self, tangent_vec: Any, base_point: Any, n_steps: int | None = None) -> np.ndarray:
+    def exp(
+        self, tangent_vec: ArrayLike, base_point: ArrayLike, n_steps: int | None = None
+    ) -> np.ndarray:
         """Exponential map, by Hamilton's equations: the end of a :func:`ray`.
 
         Parameters
@@ -208,14 +211,14 @@ class Metric(AbstractMetric, RiemannianMetric):
         found = self._map_pairs(lambda geo: geo, starts, ends)
         batch = starts.shape[: starts.ndim - len(shape)]
 
-        def path(t: Any) -> np.ndarray:
+        def path(t: ArrayLike) -> np.ndarray:
             times = np.atleast_1d(check_array("t", t))
             points = np.stack([geo(times) for geo in found])
             return points.reshape(*batch, len(times), *shape)
 
         return path
 
-    def log(self, point: Any, base_point: Any) -> np.ndarray:
+    def log(self, point: ArrayLike, base_point: ArrayLike) -> np.ndarray:
         """Logarithm: initial velocity of the geodesic over [0, 1], (..., n, d).
 
         The discrete path's momentum at its start, extrapolated from two step counts (order 4).
@@ -226,7 +229,7 @@ class Metric(AbstractMetric, RiemannianMetric):
         ends, starts = check_batches(self.space.shape, point=point, base_point=base_point)
         return self._map_pairs(lambda geo: geo.initial_velocity, starts, ends).reshape(ends.shape)
 
-    def dist(self, point_a: Any, point_b: Any) -> np.ndarray:
+    def dist(self, point_a: ArrayLike, point_b: ArrayLike) -> np.ndarray:
         """Geodesic distance, broadcasting (n, d) against (k, n, d) both ways, (...).
 
         The length of the geodesic that the straight line leads to. Where several join two points
@@ -237,11 +240,11 @@ class Metric(AbstractMetric, RiemannianMetric):
             ends.shape[: ends.ndim - len(self.space.shape)]
         )
 
-    def squared_dist(self, point_a: Any, point_b: Any) -> np.ndarray:
+    def squared_dist(self, point_a: ArrayLike, point_b: ArrayLike) -> np.ndarray:
         """Square of :meth:`dist`."""
         return self.dist(point_a, point_b) ** 2
 
-    def dist_pairwise(self, points: Any, n_jobs: int = 1) -> np.ndarray:
+    def dist_pairwise(self, points: ArrayLike, n_jobs: int = 1) -> np.ndarray:
         """Matrix of distances between k points, over `n_jobs` processes: (k, k)."""
         points = check_array("points", points, shape=(None, *self.space.shape))
         rows, cols = np.triu_indices(len(points), 1)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..errors import InputError
 from ..geometry.matrix_mechanics import MatrixMechanics
@@ -103,7 +104,7 @@ def _combine(terms: list[tuple[float, ChartMetric]]) -> ChartMetric:
     gradients = [(a, m.gradient) for a, m in matrices if m.gradient is not None]
     domains = [m.domain for _, m in matrices if m.domain is not None]
 
-    def gradient(v: Any, x: Any) -> Any:
+    def gradient(v: ArrayLike, x: Any) -> Any:
         return np.sum([a * np.asarray(q(v, x)) for a, q in gradients], axis=0)
 
     def domain(x: Any) -> Any:

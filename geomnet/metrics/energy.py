@@ -16,6 +16,7 @@ from typing import Any
 import autograd.numpy as anp
 import numpy as np
 from autograd.tracer import getval
+from numpy.typing import ArrayLike
 
 from ..errors import DomainError, InputError, SingularKernelError
 from ..geometry.kernels import (
@@ -80,7 +81,7 @@ class EnergyMetric(Metric):
         nugget = f", nugget={self.nugget:g}" if self.nugget else ""
         return f"EnergyMetric({self.kernel!r}{nugget})"
 
-    def gram(self, base_point: Any) -> Any:
+    def gram(self, base_point: ArrayLike) -> Any:
         """Kernel matrix K(φ) + νI at base points, (..., n, n), in ``autograd.numpy``."""
         matrix = self.kernel.matrix(base_point)
         return matrix + self.nugget * anp.eye(matrix.shape[-1]) if self.nugget else matrix
@@ -115,7 +116,7 @@ class EnergyMetric(Metric):
                 "as many features as points, a radial kernel, or a nugget"
             )
 
-    def flat(self, tangent_vec: Any, base_point: Any) -> np.ndarray:
+    def flat(self, tangent_vec: ArrayLike, base_point: ArrayLike) -> np.ndarray:
         """Momentum p = K⁻¹v, (..., n, d)."""
         self._check_rank()
         vec, base = broadcast_pair(tangent_vec, base_point)
@@ -123,11 +124,11 @@ class EnergyMetric(Metric):
         form = self.linearise(vec.reshape((-1, *shape[-2:])), base.reshape((-1, *shape[-2:])))
         return form.flat.reshape(shape)
 
-    def sharp(self, cotangent_vec: Any, base_point: Any) -> np.ndarray:
+    def sharp(self, cotangent_vec: ArrayLike, base_point: ArrayLike) -> np.ndarray:
         """Velocity Kp, (..., n, d)."""
         return self.gram(np.asarray(base_point)) @ cotangent_vec
 
-    def quadratic_gradient(self, tangent_vec: Any, base_point: Any) -> np.ndarray:
+    def quadratic_gradient(self, tangent_vec: ArrayLike, base_point: ArrayLike) -> np.ndarray:
         """Return −∂_xΦ(x, K⁻¹v), (..., n, d)."""
         self._check_rank()
         vec, base = broadcast_pair(tangent_vec, base_point)
@@ -212,7 +213,7 @@ class EnergyMetric(Metric):
         return kernel_jet(self.kernel, points)
 
 
-def _pseudo_product(matrix: Any, a: Any, b: Any) -> np.ndarray:
+def _pseudo_product(matrix: Any, a: Any, b: ArrayLike) -> np.ndarray:
     """Return aᵀK⁺b, infinite where a or b leave the range of K."""
     inverse = np.linalg.pinv(matrix, rcond=1e-12, hermitian=True)
     value = np.sum(a * (inverse @ b), axis=(-2, -1))

@@ -17,6 +17,7 @@ from typing import Any
 
 import autograd.numpy as anp
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..errors import InputError
 from ..geometry.metric import PointwiseMetric
@@ -104,14 +105,14 @@ class FisherRaoMetric(PointwiseMetric, Metric):
         """Inner product, (...)."""
         factor = self.likelihood.fisher_factor(self.predict(base_point))
 
-        def signal(v: Any) -> Any:
+        def signal(v: ArrayLike) -> Any:
             return anp.matmul(factor, anp.matmul(v, self._weight.T)[..., None])[..., 0]
 
         fisher = anp.sum(signal(tangent_vec_a) * signal(tangent_vec_b), axis=-1)
         plain = anp.sum(tangent_vec_a * tangent_vec_b, axis=-1)
         return anp.sum(self._sample_weights * (fisher + self.ridge * plain), axis=-1)
 
-    def flat(self, tangent_vec: Any, base_point: Any) -> np.ndarray:
+    def flat(self, tangent_vec: ArrayLike, base_point: ArrayLike) -> np.ndarray:
         """Return w(WᵀFWv + εv), (..., n, d)."""
         vec, base = broadcast_pair(tangent_vec, base_point)
         factor = self.likelihood.fisher_factor(self.predict(base))
@@ -119,7 +120,7 @@ class FisherRaoMetric(PointwiseMetric, Metric):
         pulled = (np.swapaxes(factor, -1, -2) @ signal)[..., 0] @ self._weight
         return self._sample_weights[:, None] * (pulled + self.ridge * vec)
 
-    def sharp(self, cotangent_vec: Any, base_point: Any) -> np.ndarray:
+    def sharp(self, cotangent_vec: ArrayLike, base_point: ArrayLike) -> np.ndarray:
         """Inverse of :meth:`flat`: an r×r solve per point, and a division off the row space."""
         p, base = broadcast_pair(cotangent_vec, base_point)
         p = p / self._sample_weights[:, None]
@@ -127,7 +128,7 @@ class FisherRaoMetric(PointwiseMetric, Metric):
         solved = np.linalg.solve(self.reduced_metric(base @ self._rows.T), inner[..., None])
         return rest / self.ridge + solved[..., 0] @ self._rows
 
-    def quadratic_gradient(self, tangent_vec: Any, base_point: Any) -> np.ndarray:
+    def quadratic_gradient(self, tangent_vec: ArrayLike, base_point: ArrayLike) -> np.ndarray:
         """Return w Wᵀ∂_z(vᵀWᵀF(z)Wv), (..., n, d)."""
         vec, base = broadcast_pair(tangent_vec, base_point)
         slope = self.likelihood.fisher_gradient(self.predict(base), vec @ self._weight.T)

@@ -16,6 +16,7 @@ from typing import Any
 import autograd
 import autograd.numpy as anp
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.linalg import cho_factor, cho_solve
 
 from ..errors import DomainError, InputError
@@ -84,7 +85,7 @@ class ImmersionMetric(ImmersedMetric, Metric):
         self._chart = chart
         super().__init__(chart)
 
-    def adopt(self, point: Any) -> None:
+    def adopt(self, point: ArrayLike) -> None:
         """Take the dimension of the chart from a point, where none was given."""
         if self._chart is None:
             shape = np.shape(point)
@@ -169,7 +170,7 @@ class ImmersionMetric(ImmersedMetric, Metric):
         push_b = push_a if tangent_vec_b is tangent_vec_a else self._push(tangent_vec_b, base_point)
         return anp.sum(push_a * push_b, axis=-1)
 
-    def _push(self, v: Any, base_point: Any) -> Any:
+    def _push(self, v: ArrayLike, base_point: ArrayLike) -> Any:
         """Jv: the gradient in w of (Jᵀw)·v, which is linear in w."""
         shape = np.broadcast_shapes(np.shape(v), np.shape(base_point))
         flat = (-1, shape[-1])
@@ -205,7 +206,7 @@ class ImmersionMetric(ImmersedMetric, Metric):
         found = np.moveaxis((pulled[0] - pulled[1]) / width, 0, -1)
         return 0.5 * (found + np.swapaxes(found, 1, 2))
 
-    def sharp(self, cotangent_vec: Any, base_point: Any) -> np.ndarray:
+    def sharp(self, cotangent_vec: ArrayLike, base_point: ArrayLike) -> np.ndarray:
         """(JᵀJ)⁻¹p, (..., d)."""
         p, base = np.broadcast_arrays(cotangent_vec, base_point)
         jacobians = self.jacobian(np.asarray(base, dtype=np.float64).reshape(-1, p.shape[-1]))

@@ -6,6 +6,7 @@ from typing import Any
 
 import autograd.numpy as anp
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..geometry.quadratic_form import FormByProducts, QuadraticForm
 from ..geometry.space import FunctionSpace
@@ -46,15 +47,17 @@ class L2Metric(Metric):
         product = anp.sum(self._weights * tangent_vec_a * tangent_vec_b, axis=(-2, -1))
         return product + anp.zeros(np.shape(base_point)[:-2])
 
-    def flat(self, tangent_vec: Any, base_point: Any = None) -> np.ndarray:
+    def flat(self, tangent_vec: ArrayLike, base_point: ArrayLike | None = None) -> np.ndarray:
         """Return w·v."""
         return self._weights * _over(tangent_vec, base_point)
 
-    def sharp(self, cotangent_vec: Any, base_point: Any = None) -> np.ndarray:
+    def sharp(self, cotangent_vec: ArrayLike, base_point: ArrayLike | None = None) -> np.ndarray:
         """Return p/w."""
         return _over(cotangent_vec, base_point) / self._weights
 
-    def quadratic_gradient(self, tangent_vec: Any, base_point: Any = None) -> np.ndarray:
+    def quadratic_gradient(
+        self, tangent_vec: ArrayLike, base_point: ArrayLike | None = None
+    ) -> np.ndarray:
         """Zero."""
         return np.zeros(_over(tangent_vec, base_point).shape)
 
@@ -62,24 +65,26 @@ class L2Metric(Metric):
         """Return the constant form."""
         return _ConstantForm(self, velocity)
 
-    def exp(self, tangent_vec: Any, base_point: Any, n_steps: int | None = None) -> np.ndarray:
+    def exp(
+        self, tangent_vec: ArrayLike, base_point: ArrayLike, n_steps: int | None = None
+    ) -> np.ndarray:
         """Return φ + v."""
         vec, base = check_batches(self.space.shape, tangent_vec=tangent_vec, base_point=base_point)
         return base + vec
 
-    def log(self, point: Any, base_point: Any) -> np.ndarray:
+    def log(self, point: ArrayLike, base_point: ArrayLike) -> np.ndarray:
         """Return the difference of the maps."""
         end, start = check_batches(self.space.shape, point=point, base_point=base_point)
         return end - start
 
-    def dist(self, point_a: Any, point_b: Any) -> np.ndarray:
+    def dist(self, point_a: ArrayLike, point_b: ArrayLike) -> np.ndarray:
         """Norm of the difference."""
         start, end = check_batches(self.space.shape, point_a=point_a, point_b=point_b)
         step = end - start
         return np.sqrt(self.inner_product(step, step))
 
 
-def _over(vec: Any, base_point: Any) -> np.ndarray:
+def _over(vec: ArrayLike, base_point: ArrayLike | None) -> np.ndarray:
     """Give a vector the leading axes of its base point, where there is one."""
     vec = np.asarray(vec, dtype=np.float64)
     return vec if base_point is None else broadcast_pair(vec, base_point)[0]

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..errors import InputError
 from ..geometry.steps import Steps, SumOfSteps
@@ -62,17 +63,17 @@ class ScaledSum(Metric):
             a * m.inner_product(tangent_vec_a, tangent_vec_b, base_point) for a, m in self.terms
         )
 
-    def flat(self, tangent_vec: Any, base_point: Any) -> np.ndarray:
+    def flat(self, tangent_vec: ArrayLike, base_point: ArrayLike) -> np.ndarray:
         """Sum of the terms."""
         return np.sum([a * m.flat(tangent_vec, base_point) for a, m in self.terms], axis=0)
 
-    def quadratic_gradient(self, tangent_vec: Any, base_point: Any) -> np.ndarray:
+    def quadratic_gradient(self, tangent_vec: ArrayLike, base_point: ArrayLike) -> np.ndarray:
         """Sum of the terms."""
         return np.sum(
             [a * m.quadratic_gradient(tangent_vec, base_point) for a, m in self.terms], axis=0
         )
 
-    def sharp(self, cotangent_vec: Any, base_point: Any) -> np.ndarray:
+    def sharp(self, cotangent_vec: ArrayLike, base_point: ArrayLike) -> np.ndarray:
         """Exact for one term; else as in the base class, preconditioned by the stiffest term."""
         if len(self.terms) == 1:
             a, metric = self.terms[0]

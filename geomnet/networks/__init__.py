@@ -3,8 +3,9 @@
 from .architecture import Architecture
 from .as_model import model
 from .feedforward import FeedForward
-from .fields.builtin import LinearField, RandomFeatureField, ReLUField, TanhField
 from .fields.field import Field, FunctionField
+from .fields.hidden_layer import ReLUField, TanhField
+from .fields.linear_in_parameters import LinearField, RandomFeatureField
 from .integrators import RK4, Euler, Integrator, Midpoint
 from .model import (
     Layer,

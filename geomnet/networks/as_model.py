@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from numpy.typing import ArrayLike
+
 from ..errors import InputError
 from ..utils.validation import check_array
 from .architecture import Architecture
@@ -15,7 +17,7 @@ from .readout import Readout
 __all__ = ["model"]
 
 
-def model(network: Any, theta: Any = None, readout: Readout | None = None) -> Model:
+def model(network: object, theta: ArrayLike | None = None, readout: Readout | None = None) -> Model:
     """The model of a network: a map (θ, x) ↦ z with all parameters in one flat θ.
 
     Parameters
@@ -58,7 +60,7 @@ def model(network: Any, theta: Any = None, readout: Readout | None = None) -> Mo
     return whole if own is None else whole.at(found.flatten(own, readout))
 
 
-def _read(network: Any, theta: Any) -> tuple[Model, Any]:
+def _read(network: object, theta: ArrayLike | None) -> tuple[Model, Any]:
     """A network as a model, and the parameters that came with it."""
     if isinstance(network, Model):
         return network, network.theta
@@ -80,6 +82,6 @@ def _read(network: Any, theta: Any) -> tuple[Model, Any]:
     return FunctionModel(network, len(check_array("theta", theta, ndim=1))), None
 
 
-def _is_from(package: str, network: Any) -> bool:
+def _is_from(package: str, network: object) -> bool:
     """Whether a class of another package made an object; the package is not imported."""
     return any(kind.__module__.split(".")[0] == package for kind in type(network).__mro__)

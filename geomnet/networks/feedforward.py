@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..errors import InputError
 from ..geometry.sample import Sample
@@ -300,24 +301,24 @@ class FeedForward(Architecture):
             place.read(theta)[0][:] = gain * rng.normal(size=size) / np.sqrt(place.inputs)
         return theta
 
-    def unpack(self, theta: Any) -> tuple[list[Array], list[Array | None]]:
+    def unpack(self, theta: ArrayLike) -> tuple[list[Array], list[Array | None]]:
         """Weights (out, in) and biases (out,) or None, as ``from_arrays`` takes them."""
         theta = check_array("theta", theta, shape=self.parameters_shape)
         pairs = [place.read(theta) for place in self.maps]
         return [w for w, _ in pairs], [b for _, b in pairs]
 
-    def linearise(self, theta: Any, points: Any) -> LinearisedProgram:
+    def linearise(self, theta: ArrayLike, points: ArrayLike) -> LinearisedProgram:
         """All values of the network on points, with the derivative of the output in θ."""
         points = points.points if isinstance(points, Sample) else points
         theta = check_array("theta", theta, shape=self.parameters_shape)
         return self.program.run(theta, check_array("points", points, shape=(None, self.dim)))
 
-    def states(self, theta: Any, points: Any) -> list[Array]:
+    def states(self, theta: ArrayLike, points: ArrayLike) -> list[Array]:
         """States after every layer, the input first, each (n, width)."""
         values = self.linearise(theta, points).values
         return [values[0].copy(), *(values[index] for index in self._steps[1][1:])]
 
-    def __call__(self, theta: Any, points: Any) -> Array:
+    def __call__(self, theta: ArrayLike, points: ArrayLike) -> Array:
         """Outputs on points or a sample, (n, C)."""
         return self.linearise(theta, points).output
 

@@ -13,9 +13,10 @@ from collections.abc import Iterator
 from copy import copy
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Protocol, Self
+from typing import Protocol, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..errors import InputError
 from ..geometry.curve import Curve
@@ -269,7 +270,7 @@ class Model(ABC):
             )
         return self.head(theta, state)
 
-    def flatten(self, theta: Any, readout: Readout | None = None) -> Array:
+    def flatten(self, theta: ArrayLike, readout: Readout | None = None) -> Array:
         """θ as the network takes it, and a readout's parameters behind it, as one vector (p,).
 
         Parameters
@@ -307,7 +308,7 @@ class Model(ABC):
             )
         return self.theta
 
-    def at(self, theta: Any) -> Self:
+    def at(self, theta: ArrayLike) -> Self:
         """The model with parameters θ (p,) of its own, which stay as they are."""
         found = copy(self)
         found.theta = np.array(check_array("theta", theta, shape=(self.n_parameters,)))

@@ -7,9 +7,9 @@ is a residual network; its states, layer by layer, are a curve of maps.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.optimize import brentq
 
 from ..errors import InputError
@@ -85,14 +85,14 @@ class Network(Architecture):
         rng = np.random.default_rng(seed)
         return np.stack([self.field.init(rng) for _ in range(self.depth)])
 
-    def _check(self, theta: Any, points: Any) -> tuple[Array, Array]:
+    def _check(self, theta: ArrayLike, points: Sample | ArrayLike) -> tuple[Array, Array]:
         points = points.points if isinstance(points, Sample) else points
         return (
             check_array("theta", theta, shape=self.parameters_shape),
             check_array("points", points, shape=(None, self.dim)),
         )
 
-    def states(self, theta: Any, points: Any) -> Array:
+    def states(self, theta: ArrayLike, points: Sample | ArrayLike) -> Array:
         """States after every layer, the input first, (L+1, n, d)."""
         theta, x = self._check(theta, points)
         states = [x]
@@ -100,16 +100,22 @@ class Network(Architecture):
             states.append(self.integrator.step(self.field, states[-1], layer, 1 / self.depth))
         return np.stack(states)
 
-    def __call__(self, theta: Any, points: Any) -> Array:
+    def __call__(self, theta: ArrayLike, points: Sample | ArrayLike) -> Array:
         """Last state φ_L of points or a sample, (n, d)."""
         last: Array = self.states(theta, points)[-1]
         return last
 
-    def curve(self, theta: Any, sample: Any) -> Curve:
+    def curve(self, theta: ArrayLike, sample: Sample | ArrayLike) -> Curve:
         """Curve of maps the network runs through on a sample."""
         return Curve(self.states(theta, sample))
 
-    def jvp(self, theta: Any, points: Any, dtheta: Any, dpoints: Any = None) -> tuple[Array, Array]:
+    def jvp(
+        self,
+        theta: ArrayLike,
+        points: ArrayLike,
+        dtheta: ArrayLike,
+        dpoints: ArrayLike | None = None,
+    ) -> tuple[Array, Array]:
         """States and their change along (dθ, dx), each (L+1, n, d)."""
         theta, x = self._check(theta, points)
         dtheta = check_array("dtheta", dtheta, shape=self.parameters_shape)
@@ -121,7 +127,7 @@ class Network(Architecture):
             changes.append(dx)
         return np.stack(states), np.stack(changes)
 
-    def vjp(self, theta: Any, states: Any, cotangents: Any) -> tuple[Array, Array]:
+    def vjp(self, theta: ArrayLike, states: Array, cotangents: ArrayLike) -> tuple[Array, Array]:
         """Pull covectors on the states back to parameters and input.
 
         Parameters
@@ -151,7 +157,7 @@ class Network(Architecture):
                 back = back + cotangents[layer]
         return to_theta, back
 
-    def linearise(self, theta: Any, points: Any) -> LinearisedNetwork:
+    def linearise(self, theta: ArrayLike, points: ArrayLike) -> LinearisedNetwork:
         """States, with their derivative in θ: for many products at one θ."""
         return LinearisedNetwork(self.field, self.integrator, *self._check(theta, points))
 
@@ -220,7 +226,7 @@ class Network(Architecture):
 
     # -- Lipschitz bounds ---------------------------------------------------------------------
 
-    def step_lipschitz(self, theta: Any) -> Array | None:
+    def step_lipschitz(self, theta: ArrayLike) -> Array | None:
         r"""Bound of each layer's Lip(x ↦ x' − x), (L,); None where the field knows none.
 
         Where it is below 1 the layer is invertible, and the network a diffeomorphism (for a
@@ -240,7 +246,7 @@ class Network(Architecture):
             stages.append(size * (1 + sum(abs(w) * k for w, k in zip(row, stages))))
         return sum(abs(w) * k for w, k in zip(self.integrator.b, stages))
 
-    def limit_step_lipschitz(self, theta: Any, bound: float) -> Array:
+    def limit_step_lipschitz(self, theta: ArrayLike, bound: float) -> Array:
         """Scale down the layers whose step passes a Lipschitz bound, so that none does.
 
         Parameters
@@ -267,7 +273,7 @@ class Network(Architecture):
             theta[layer] = self.field.limit_lipschitz(theta[layer], size * self.depth)
         return np.asarray(theta)
 
-    def is_invertible(self, theta: Any) -> bool | None:
+    def is_invertible(self, theta: ArrayLike) -> bool | None:
         """True where every layer's bound is below 1; None where that proves nothing."""
         bounds = self.step_lipschitz(theta)
         return True if bounds is not None and bool((bounds < 1).all()) else None

@@ -236,21 +236,33 @@ def _stream(
 ) -> Stream:
     """One stream from its values."""
     affine = [(value, s) for value, s in enumerate(steps, start=1) if isinstance(s, Affine)]
-    sums = [value for value, step in enumerate(steps, start=1) if isinstance(step, Combine)]
-    into = {_key(step.map): step.map for value, step in affine if value in values}
-    out = {_key(step.map): step.map for _, step in affine if step.source in values}
+    leading = [step for value, step in affine if value in values]
+    reading = [step for _, step in affine if step.source in values]
+    into, out = _maps_of(leading), _maps_of(reading)
     numbers = [number for number, part in enumerate(layers) if part.value in values]
-    learned_into, learned_out = _learned(into.values()), _learned(out.values())
+    learned_into, learned_out = _learned(into), _learned(out)
     return Stream(
         tuple(numbers),
         layers[numbers[0]].size,
         learned_into,
         learned_out,
-        frozenset(step.activation.name for value, step in affine if value in values),
-        not values.isdisjoint(sums),
+        frozenset(step.activation.name for step in leading),
+        any(isinstance(steps[value - 1], Combine) for value in values if value),
         len(learned_into) + len(learned_out) < len(into) + len(out),
-        End.INPUT if 0 in values else End.OUTPUT if len(steps) in values else End.NONE,
+        _end_of(values, len(steps)),
     )
+
+
+def _end_of(values: set[int], last: int) -> End:
+    """The end of a program that is among values."""
+    if 0 in values:
+        return End.INPUT
+    return End.OUTPUT if last in values else End.NONE
+
+
+def _maps_of(steps: list[Affine]) -> list[AffineMap | FixedMap]:
+    """Their maps, each once."""
+    return list({_key(step.map): step.map for step in steps}.values())
 
 
 def _learned(places: Iterable[AffineMap | FixedMap]) -> tuple[AffineMap, ...]:

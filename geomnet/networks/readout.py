@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..errors import InputError
 from ..utils.arrays import Array
@@ -42,7 +42,7 @@ class Readout:
         object.__setattr__(self, "weight", weight)
         object.__setattr__(self, "bias", check_array("bias", bias, shape=(len(weight),)))
 
-    def __call__(self, states: Any) -> Array:
+    def __call__(self, states: ArrayLike) -> Array:
         """Return Wφ + b for states (..., d): (..., C)."""
         return np.asarray(states, dtype=np.float64) @ self.weight.T + self.bias
 

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import cast
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..errors import InputError
 from ..geometry.sample import Sample
 from ..likelihoods import Likelihood
-from ..networks import model
+from ..networks import Readout, model
 from .predictions import Predictions
 
 __all__ = ["layer_predictions"]
 
 
 def layer_predictions(
-    network: Any, theta: Any, sample: Any, likelihood: Likelihood, readout: Any = None
+    network: object,
+    theta: ArrayLike,
+    sample: Sample | ArrayLike,
+    likelihood: Likelihood,
+    readout: Readout | None = None,
 ) -> Predictions:
     r"""Every layer's state read out as the last one is: what the network would say so far.
 
@@ -59,7 +64,7 @@ def layer_predictions(
     >>> path.names, path.z.ravel().tolist(), path.length()
     (('input', 'layer 1', 'layer 2'), [1.0, 2.0, 4.0], 3.0)
     """
-    sample = sample if isinstance(sample, Sample) else Sample(sample)
+    sample = sample if isinstance(sample, Sample) else Sample(cast(np.ndarray, sample))
     found = model(network, theta)
     if readout is not None:
         if found.head is not None:

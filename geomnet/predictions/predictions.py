@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..errors import InputError
 from ..likelihoods import Categorical, Likelihood
@@ -26,6 +27,19 @@ from .progress import Progress, fermi_coordinates, ignorance, nearest, truth
 __all__ = ["Predictions"]
 
 KINDS = ("fisher_rao", "bhattacharyya")
+
+
+def _weights(given: ArrayLike | None, n: int) -> np.ndarray:
+    """Weights of n data that are positive and sum to one."""
+    if given is None:
+        return np.full(n, 1.0 / n)
+    weights = check_array("weights", given, shape=(n,))
+    if (weights <= 0).any() or abs(weights.sum() - 1) > 1e-8:
+        raise InputError(
+            f"weights: must be positive and sum to one; the smallest is "
+            f"{weights.min():g}, their sum {weights.sum():.10g}"
+        )
+    return weights.copy()
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,22 +97,13 @@ class Predictions:
         m, n, _ = z.shape
         if m == 0 or n == 0:
             raise InputError(f"z: expected at least one model and one datum, got shape {z.shape}")
-        if self.weights is None:
-            weights = np.full(n, 1.0 / n)
-        else:
-            weights = check_array("weights", self.weights, shape=(n,))
-            if (weights <= 0).any() or abs(weights.sum() - 1) > 1e-8:
-                raise InputError(
-                    f"weights: must be positive and sum to one; the smallest is "
-                    f"{weights.min():g}, their sum {weights.sum():.10g}"
-                )
         if self.labels is not None and len(np.atleast_1d(self.labels)) != n:
             raise InputError(
                 f"labels: expected one for each of {n} data, got {np.size(self.labels)}"
             )
         set_ = object.__setattr__
         set_(self, "z", z.copy())
-        set_(self, "weights", weights.copy())
+        set_(self, "weights", _weights(self.weights, n))
         if self.names is not None:
             if isinstance(self.names, str) or len(self.names) != m:
                 raise InputError(f"names: expected one for each of {m} models, got {self.names!r}")

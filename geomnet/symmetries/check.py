@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..errors import InputError
 from ..networks.nodes import Stream
@@ -124,8 +125,8 @@ class GaugeReport:
 
 def check(
     quantity: Callable[..., Any],
-    network: Any,
-    theta: Any,
+    network: object,
+    theta: ArrayLike,
     readout: Readout | None = None,
     *,
     softmax: bool = False,
@@ -240,30 +241,60 @@ def _moves(subject: Subject, kind: MoveKind) -> list[tuple[tuple[int, ...], Call
     ]
 
 
-def _permute(network: Any, theta: Any, stream: Stream, rng: Any, readout: Any) -> Moved:
+def _permute(
+    network: object,
+    theta: ArrayLike,
+    stream: Stream,
+    rng: np.random.Generator,
+    readout: Readout | None,
+) -> Moved:
     order = np.arange(stream.size)
     while np.array_equal(order, np.arange(stream.size)):
         order = rng.permutation(stream.size)
     return permute(network, theta, stream.layers[0], order, readout)
 
 
-def _rescale(network: Any, theta: Any, stream: Stream, rng: Any, readout: Any) -> Moved:
+def _rescale(
+    network: object,
+    theta: ArrayLike,
+    stream: Stream,
+    rng: np.random.Generator,
+    readout: Readout | None,
+) -> Moved:
     factors = LARGEST_FACTOR ** rng.uniform(-1, 1, size=stream.size)
     return rescale(network, theta, stream.layers[0], factors, readout)
 
 
-def _flip(network: Any, theta: Any, stream: Stream, rng: Any, readout: Any) -> Moved:
+def _flip(
+    network: object,
+    theta: ArrayLike,
+    stream: Stream,
+    rng: np.random.Generator,
+    readout: Readout | None,
+) -> Moved:
     count = rng.integers(1, stream.size + 1)
     units = rng.choice(stream.size, size=count, replace=False)
     return flip(network, theta, stream.layers[0], units, readout)
 
 
-def _split(network: Any, theta: Any, stream: Stream, rng: Any, readout: Any) -> Moved:
+def _split(
+    network: object,
+    theta: ArrayLike,
+    stream: Stream,
+    rng: np.random.Generator,
+    readout: Readout | None,
+) -> Moved:
     unit, share = int(rng.integers(stream.size)), rng.uniform(0.1, 0.9)
     return split(network, theta, stream.layers[0], unit, share, readout)
 
 
-def _shift(subject: Subject, network: Any, theta: Any, rng: Any, readout: Any) -> Moved:
+def _shift(
+    subject: Subject,
+    network: object,
+    theta: ArrayLike,
+    rng: np.random.Generator,
+    readout: Readout | None,
+) -> Moved:
     place = subject.last_map
     assert not isinstance(place, str)
     weights, bias = rng.normal(size=place.inputs), rng.normal() if place.bias else 0.0

@@ -34,7 +34,7 @@ class Moved:
         Units in each layer of nodes, after and before.
     """
 
-    network: Any
+    network: object
     theta: np.ndarray
     readout: Readout | None
     nodes: np.ndarray

@@ -7,9 +7,8 @@ permutations, relu and identity with positive diagonals, tanh and identity with 
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..errors import InputError
 from ..networks.nodes import Stream
@@ -22,7 +21,7 @@ __all__ = ["flip", "permute", "rescale", "shift"]
 
 
 def permute(
-    network: Any, theta: Any, layer: int, order: Any, readout: Readout | None = None
+    network: object, theta: ArrayLike, layer: int, order: ArrayLike, readout: Readout | None = None
 ) -> Moved:
     """Put the units of a layer in another order.
 
@@ -84,7 +83,11 @@ def permute(
 
 
 def rescale(
-    network: Any, theta: Any, layer: int, factors: Any, readout: Readout | None = None
+    network: object,
+    theta: ArrayLike,
+    layer: int,
+    factors: ArrayLike,
+    readout: Readout | None = None,
 ) -> Moved:
     r"""Scale units up and what they feed down: relu and identity have σ(au) = aσ(u) for a > 0.
 
@@ -129,7 +132,9 @@ def rescale(
     return _scaled(subject, stream, np.broadcast_to(factors, (stream.size,)))
 
 
-def flip(network: Any, theta: Any, layer: int, units: Any, readout: Readout | None = None) -> Moved:
+def flip(
+    network: object, theta: ArrayLike, layer: int, units: ArrayLike, readout: Readout | None = None
+) -> Moved:
     """Change the sign of units and of what they feed: tanh and identity are odd.
 
     Parameters
@@ -173,7 +178,11 @@ def flip(network: Any, theta: Any, layer: int, units: Any, readout: Readout | No
 
 
 def shift(
-    network: Any, theta: Any, weights: Any, bias: float = 0.0, readout: Readout | None = None
+    network: object,
+    theta: ArrayLike,
+    weights: ArrayLike,
+    bias: float = 0.0,
+    readout: Readout | None = None,
 ) -> Moved:
     r"""Add a function :math:`c·h + β` of the last hidden layer h to all logits.
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..errors import InputError
 from ..networks import Readout, model
@@ -17,8 +16,8 @@ __all__ = ["split"]
 
 
 def split(
-    network: Any,
-    theta: Any,
+    network: object,
+    theta: ArrayLike,
     layer: int,
     unit: int,
     share: float,

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..errors import InputError
 from ..networks import Readout, UnknownParametersError, model
@@ -36,7 +37,7 @@ ODD = {"tanh", "identity"}
 class Subject:
     """A network, its parameters and its readout, as moves see them."""
 
-    def __init__(self, network: Any, theta: Any, readout: Readout | None) -> None:
+    def __init__(self, network: object, theta: ArrayLike, readout: Readout | None) -> None:
         self.model = model(network, theta, readout)
         self.network = self.model.architecture or network
         self.nodes = self.model.nodes
@@ -137,7 +138,7 @@ class Subject:
         return head.map
 
 
-def moves(network: Any, readout: Readout | None = None) -> dict[str, tuple[int, ...]]:
+def moves(network: object, readout: Readout | None = None) -> dict[str, tuple[int, ...]]:
     """Which layers of a network have which gauge moves.
 
     Parameters

@@ -3,12 +3,13 @@ r"""Natural gradient descent: steepest descent of the loss in the Fisher metric 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..errors import InputError
 from ..fisher.information import FisherInformation
+from ..geometry.sample import Sample
 from ..likelihoods import Likelihood
 from ..networks import Readout
 from ..utils.validation import check_integer, check_positive
@@ -50,13 +51,13 @@ class NaturalGradientFit:
 
 
 def natural_gradient(
-    network: Any,
-    theta: Any,
-    sample: Any,
+    network: object,
+    theta: ArrayLike,
+    sample: Sample | ArrayLike,
     likelihood: Likelihood,
     readout: Readout | None = None,
     *,
-    targets: Any = None,
+    targets: ArrayLike | None = None,
     steps: int = 20,
     damping: float = 1e-2,
     weight_decay: float = 0.0,

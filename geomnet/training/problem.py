@@ -13,6 +13,7 @@ from functools import partial, singledispatch
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..control.action import Action
 from ..errors import InputError
@@ -32,9 +33,9 @@ class TrainingTask:
 
     sample: Sample
     likelihood: Likelihood
-    targets: Any = None
+    targets: ArrayLike | None = None
     heldout: Sample | None = None
-    theta: Any = None
+    theta: ArrayLike | None = None
     readout: Readout | None = None
     action: Any = None
     weight: float | None = None
@@ -95,7 +96,7 @@ class TrainingProblem:
 
 @singledispatch
 def problem_of(
-    network: Any, task: TrainingTask, options: TrainingOptions, rng: np.random.Generator
+    network: object, task: TrainingTask, options: TrainingOptions, rng: np.random.Generator
 ) -> TrainingProblem:
     """The problem of training a network: of any model, the objective of its flat θ."""
     found = model(network, task.theta)
@@ -144,7 +145,7 @@ def _(
     return TrainingProblem(objective, evaluation, objective.pack(theta, readout), limit)
 
 
-def _drawn(network: Any, found: Model, rng: np.random.Generator) -> np.ndarray:
+def _drawn(network: object, found: Model, rng: np.random.Generator) -> np.ndarray:
     """Parameters to begin with: the model's own, or drawn."""
     if found.theta is not None:
         return found.theta
@@ -208,7 +209,9 @@ def _action(network: Network, task: TrainingTask) -> tuple[Action | None, float]
     return action, weight
 
 
-def _targets(sample: Sample, likelihood: Likelihood, targets: Any, name: str) -> np.ndarray:
+def _targets(
+    sample: Sample, likelihood: Likelihood, targets: ArrayLike | None, name: str
+) -> np.ndarray:
     if targets is None:
         targets = sample.labels if sample.labels is not None else sample.target
     if targets is None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..geometry.sample import Sample
 from ..likelihoods import Likelihood
@@ -76,7 +77,7 @@ def train(
     sample: Sample,
     likelihood: Likelihood,
     *,
-    targets: Any = None,
+    targets: ArrayLike | None = None,
     heldout: Sample | None = None,
     seed: int = 0,
     method: str = "adam",
@@ -86,7 +87,7 @@ def train(
     weight_decay: float = 1e-2,
     patience: int | None = None,
     max_step_lipschitz: float | None = None,
-    theta: Any = None,
+    theta: ArrayLike | None = None,
     readout: Readout | None = None,
     train_readout: bool = True,
     action: Metric | None = None,

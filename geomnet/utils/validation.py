@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
+from .arrays import Array
 
 __all__ = ["check_array", "check_batches", "check_choice", "check_integer", "check_positive"]
 
@@ -36,22 +37,10 @@ def check_array(
     InputError
         When the array is of another kind or shape, or holds NaN or infinities.
     """
-    try:
-        array = np.asarray(value)
-    except ValueError:
-        raise InputError(f"{name}: its rows have different lengths; give one rectangle") from None
-    if array.dtype == object or array.dtype.kind not in "fiub":
-        raise InputError(
-            f"{name}: expected real numbers, got an array of dtype {array.dtype}; "
-            "convert it to float64 first"
-        )
-    array = array.astype(np.float64, copy=False)
+    array = _real(name, value)
     if ndim is not None and array.ndim != ndim:
         raise InputError(f"{name}: expected {ndim} axes, got an array of shape {array.shape}")
-    if shape is not None and (
-        array.ndim != len(shape)
-        or any(want is not None and want != got for want, got in zip(shape, array.shape))
-    ):
+    if shape is not None and not _fits(array.shape, shape):
         want = ", ".join("any" if s is None else str(s) for s in shape)
         want += "," * (len(shape) == 1)
         raise InputError(f"{name}: expected shape ({want}), got {array.shape}")
@@ -62,6 +51,26 @@ def check_array(
             "drop or impute them first"
         )
     return array
+
+
+def _real(name: str, value: Any) -> Array:
+    """A value as a float64 array, of real numbers."""
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise InputError(f"{name}: its rows have different lengths; give one rectangle") from None
+    if array.dtype == object or array.dtype.kind not in "fiub":
+        raise InputError(
+            f"{name}: expected real numbers, got an array of dtype {array.dtype}; "
+            "convert it to float64 first"
+        )
+    return array.astype(np.float64, copy=False)
+
+
+def _fits(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
+    """Whether a shape is as wanted; None stands for any length."""
+    same = all(want in (None, got) for want, got in zip(wanted, shape))
+    return len(shape) == len(wanted) and same
 
 
 def check_batches(shape: tuple[int, ...], **arrays: Any) -> list[np.ndarray]:

@@ -1,7 +1,8 @@
 """Vector fields: what one layer of a residual network adds to the state."""
 
-from .builtin import LinearField, RandomFeatureField, ReLUField, TanhField
 from .field import Field, FunctionField
+from .hidden_layer import ReLUField, TanhField
+from .linear_in_parameters import LinearField, RandomFeatureField
 
 __all__ = [
     "Field",
