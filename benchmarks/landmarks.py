@@ -137,7 +137,7 @@ def solve_larger(
     import geomnet as gn
 
     x, y = landmarks(n, shape)
-    metric = gn.EnergyMetric(gn.FunctionSpace(x), kernel=getattr(gn, kernel)(width=width))
+    metric = gn.EnergyMetric(gn.FunctionSpace(x), kernel=getattr(gn.geometry, kernel)(width=width))
     found: list[Any] = []
 
     def run(steps):
