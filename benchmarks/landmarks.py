@@ -137,7 +137,7 @@ def solve_larger(
     import geomnet as gn
 
     x, y = landmarks(n, shape)
-    metric = gn.EnergyMetric(gn.FunctionSpace(x), kernel=getattr(gn, kernel)(width=width))
+    metric = gn.EnergyMetric(gn.FunctionSpace(x), kernel=getattr(gn.geometry, kernel)(width=width))
     found: list[Any] = []
 
     def run(steps):
@@ -202,31 +202,28 @@ def show_larger(rows: list[dict[str, Any]]) -> None:
     print("\nThe error is against a solve at twice the steps.")
 
 
-class CountedMethod:
-    """The default method, remembering its solution at every step count."""
+def counted_method(gn: Any, tol: float) -> tuple[Any, list[Any]]:
+    """The default method, and a list to which it adds its solution at every step count."""
+    solutions: list[Any] = []
 
-    def __init__(self, method: Any) -> None:
-        self.method = method
-        self.tol, self.exact = method.tol, method.exact
-        self.guess = method.guess
-        self.solutions: list[Any] = []
+    class Counted(gn.geodesics.PathNewtonCG):
+        def solve(self, metric, path):
+            state, solution = super().solve(metric, path)
+            solutions.append(solution)
+            return state, solution
 
-    def solve(self, metric: Any, path: Any) -> Any:
-        """Solve, and remember."""
-        state, solution = self.method.solve(metric, path)
-        self.solutions.append(solution)
-        return state, solution
+    return Counted(tol=tol), solutions
 
 
 def counts(gn: Any, metric: Any, x: Any, y: Any) -> list[dict[str, Any]]:
     """Gradients and Hessian products to a gradient norm of 1e-8, and what they give."""
     rows = []
     for n in (20, 40, 80):
-        method = CountedMethod(gn.geodesics.PathNewtonCG(tol=1e-8))
+        method, solutions = counted_method(gn, tol=1e-8)
         geo = gn.geodesic(metric, x, y, n_steps=n, method=method)
         cold = gn.geodesics.PathNewtonCG(tol=1e-8)
         _, line = cold.solve(metric, cold.guess(metric, x, y, n))
-        spent = [s.gradient_evaluations + s.hessian_products for s in method.solutions]
+        spent = [s.gradient_evaluations + s.hessian_products for s in solutions]
         rows.append(
             {
                 "n_steps": n,
