@@ -23,7 +23,7 @@ from cli_common import (
 
 import geomnet as gn
 from geomnet import studies
-from geomnet.geodesics import solve
+from geomnet.geodesics import plan
 from geomnet.studies import geodesics as study
 from geomnet.utils import files
 
@@ -170,7 +170,7 @@ def test_too_little_memory_is_said_in_a_line(run, monkeypatch):
 
 def test_a_geodesic_that_does_not_converge_is_reported_with_its_remedy(run, monkeypatch):
     monkeypatch.setattr(
-        solve,
+        plan,
         "PathNewtonCG",
         functools.partial(gn.geodesics.PathNewtonCG, max_iter=1, max_products=1),
     )
