@@ -40,7 +40,8 @@ def purpose(room):
     docstring = ast.get_docstring(ast.parse(sources(room)[0].read_text(encoding="utf-8")))
     line = docstring.split("\n")[0].split(". ")[0].rstrip(".").replace("``", "")
     name, _, rest = line.partition(": ")
-    return rest if name.lower() == room else line
+    text = rest if name.lower() == room else line
+    return text[0].upper() + text[1:]
 
 
 def imported(path, rooms):
