@@ -48,6 +48,11 @@ class EmergentGeometry:
       :math:`s_{ij} = S\,h_iw_{ij}\,∂z/∂u_j`. All are linear in the weights of the data;
     - :math:`\mathcal K = M^{-1/2}\mathcal GM^{-1/2}`, M = diag m.
 
+    A softmax does not see a common shift of its logits; so the last affine map enters centred over
+    the classes, :math:`W - \bar W`, :math:`b - \bar b` with the means over its rows, where it is
+    linear and used once. Scores into outputs and of outputs are those of the centred map, which
+    no other score feels.
+
     Scores do not change when units are permuted, rescaled (ReLU) or flipped (tanh), as weights and
     gradients do. Arrays are ordered by layer, inputs first; nodes through which nothing flows
     are dead, and left out.

@@ -4,7 +4,9 @@ With R the likelihood's score rows (RᵀR = F) and h_i the output of node i,
 
 - gate scores :math:`s_i = R\,h_i\,∂z/∂h_i`, the derivative total;
 - edge scores :math:`s_{ij} = R\,h_iw_{ij}\,∂z/∂u_j` into the pre-activation u_j, and along a skip
-  :math:`R\,c\,h_i\,∂z/∂h_j`.
+  :math:`R\,c\,h_i\,∂z/∂h_j`,
+
+z being the outputs of the network whose last affine map is centred over classes (see ``origin``).
 """
 
 from __future__ import annotations

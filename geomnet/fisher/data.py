@@ -8,6 +8,7 @@ empirical Fisher, the score of the datum's label.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from itertools import pairwise
@@ -94,8 +95,20 @@ class FisherData:
                 f"theta: the Fisher information of the outputs is not finite for {bad} of {self.n} "
                 f"points; the network's outputs are beyond what {likelihood} can hold"
             )
+        self._warn_where_certain()
         if kind == "mc":
             self._targets = np.stack([likelihood.draw(self.z, rng) for _ in range(n_draws)])
+
+    def _warn_where_certain(self) -> None:
+        """Say where most predictions are certain: they hold no information that has digits."""
+        certain = self.likelihood.certain(self.z)
+        if self.sample.weights[certain].sum() > 0.5:
+            warnings.warn(
+                f"sample: the network is certain of {int(certain.sum())} of {self.n} predictions "
+                "to all digits (1 − p < 2.2e-16), and their Fisher information is next to none; "
+                "are the inputs scaled as those it was trained on?",
+                stacklevel=4,
+            )
 
     def _count(self, kind: str, n_draws: int) -> int:
         """Covectors a datum."""
@@ -107,17 +120,19 @@ class FisherData:
     def labels(self) -> np.ndarray:
         """Targets of the data, as the likelihood takes them."""
         if self._given is not None:
-            return self.likelihood.check_targets(self._given, self.n)
+            return self.likelihood.check_targets(self.model.coded(self._given), self.n)
         labels, target = self.sample.labels, self.sample.target
         if labels is None and target is None:
             raise InputError(
                 "sample: the empirical Fisher, losses and gradients need labels; make it with "
                 "gn.Sample(points, labels=labels), give targets, or take kind='true'"
             )
+        if labels is None:
+            return self.likelihood.check_targets(target, self.n)
         try:
-            return self.likelihood.check_targets(target if labels is None else labels, self.n)
+            return self.likelihood.check_targets(self.model.coded(labels), self.n)
         except InputError:
-            if labels is None or target is None:
+            if target is None:
                 raise
             return self.likelihood.check_targets(target, self.n)
 

@@ -13,6 +13,7 @@ from .status import SolveStatus
 __all__ = [
     "EqualEnds",
     "Evidence",
+    "NearEnds",
     "PathEvidence",
     "PolynomialEvidence",
     "ShotEvidence",
@@ -72,6 +73,16 @@ class EqualEnds(Evidence):
     def measured(self) -> dict[str, float]:
         """Nothing."""
         return {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class NearEnds(EqualEnds):
+    """What moves is less than rounding of the coordinates tells."""
+
+    @property
+    def status(self) -> SolveStatus:
+        """Equal up to rounding."""
+        return SolveStatus.NEAR_ENDS
 
 
 @dataclass(frozen=True)

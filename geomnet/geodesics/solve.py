@@ -18,7 +18,7 @@ from ..utils.threads import blas_threads
 from ..utils.validation import check_array, check_batches, check_integer
 from .as_metric import as_metric
 from .plan import Attempt, is_enough, plan_for, run
-from .problem import Method, Problem, standing
+from .problem import Method, Problem, settled
 from .result import Geodesic
 from .spectral.spectral_path import SpectralPath
 
@@ -104,8 +104,8 @@ def geodesic(
     known.check_ends(start, end)
     initial = None if initial_path is None else _check_path(known, initial_path, start, end)
     problem = Problem(known, start, end, n_steps, initial, certify_index)
-    if problem.stands:
-        return replace(standing(problem), method=plan[0].label)
+    if (known_already := settled(problem)) is not None:
+        return replace(known_already, method=plan[0].label)
     with blas_threads(shape[0]) if start.size > TINY else nullcontext():
         found = run(plan, problem)
         if starts > 1:
@@ -198,8 +198,8 @@ def _run_all(plan: list[Attempt], problems: list[Problem]) -> list[Geodesic]:
     found: dict[int, Geodesic] = {}
     with blas_threads(problems[0].start.shape[0]):
         for i, problem in enumerate(problems):
-            if problem.stands:
-                found[i] = replace(standing(problem), method=label)
+            if (known := settled(problem)) is not None:
+                found[i] = replace(known, method=label)
         left = [i for i in range(len(problems)) if i not in found]
         if isinstance(method, SpectralPath) and len(left) > 1:
             together = dict(_together(method, problems, left))

@@ -16,6 +16,7 @@ class SolveStatus(Enum):
     CONVERGED = "converged", ""
     SETTLED = "converged at degree {degree}", ""
     EQUAL_ENDS = "equal ends", ""
+    NEAR_ENDS = "ends equal up to rounding", ""
 
     ITERATIONS = (
         "stopped after {iterations} iterations at gradient norm {gradient:.1e} > {tol:.0e} with "
@@ -100,7 +101,12 @@ class SolveStatus(Enum):
     @property
     def converged(self) -> bool:
         """Whether the certificate passes."""
-        return self in (SolveStatus.CONVERGED, SolveStatus.SETTLED, SolveStatus.EQUAL_ENDS)
+        return self in (
+            SolveStatus.CONVERGED,
+            SolveStatus.SETTLED,
+            SolveStatus.EQUAL_ENDS,
+            SolveStatus.NEAR_ENDS,
+        )
 
     def sentence(self, **measured: float) -> str:
         """One sentence for a person: what was reached, and the remedy."""

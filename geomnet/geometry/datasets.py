@@ -263,16 +263,34 @@ def _csv_frame(path: Path) -> Any:
             # pandas would take the first fields of rows longer than the header for an index
             warnings.simplefilter("error", pd.errors.ParserWarning)
             frame = pd.read_csv(path, index_col=False)
+            # pandas renames what stands twice in a header: the line itself tells
+            first = pd.read_csv(path, header=None, nrows=1, dtype=str, keep_default_na=False)
     except pd.errors.ParserWarning:
         raise InputError(f"{path}: its rows have more fields than its header") from None
     except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise InputError(f"{path}: not a readable CSV file ({error})".replace("\n", " ")) from None
-    if all(_is_number(name) for name in frame.columns):
+    _check_header(path, [str(name) for name in first.iloc[0]], frame)
+    return frame
+
+
+def _check_header(path: Path, header: list[str], frame: Any) -> None:
+    """Raise where the first line of a table is a row of data, which would be lost as names."""
+    if all(map(_is_number, header)):
         raise InputError(
             f"{path}: its first line is all numbers, so it has no header; write the names of the "
             "columns there"
         )
-    return frame
+    measured = [name for name in header if _is_number(name) and not name.strip().isdigit()]
+    again = [
+        name
+        for name, column in zip(header, frame.columns)
+        if name and not _is_number(name) and (frame[column] == name).any()
+    ]
+    if measured or again:
+        raise InputError(
+            f"{path}: its first line holds {(measured + again)[0]!r}, a value and no name, so it "
+            "has no header; write the names of the columns there"
+        )
 
 
 def _pop_labels(path: Path, frame: Any, label_column: str) -> np.ndarray:

@@ -11,6 +11,9 @@ import numpy as np
 
 from ..errors import InputError
 
+CERTAIN = -float(np.log(np.finfo(float).eps))
+"""Log odds from which on 1 − p is rounding: 36.04."""
+
 __all__ = ["Likelihood", "SquaredDistance"]
 
 
@@ -111,6 +114,10 @@ class Likelihood(ABC):
     def gauge_projector(self) -> np.ndarray | None:
         """Projector on the directions of z that change p (None where all do), (C, C)."""
         return None
+
+    def certain(self, z: np.ndarray) -> np.ndarray:
+        """Whether predictions are certain to all digits, 1 − p < 2.2e-16, for z (n, C): (n,)."""
+        return np.zeros(len(z), dtype=bool)
 
     def score(self, z: np.ndarray, y: np.ndarray) -> float | None:
         """Share of targets predicted right, where that makes sense."""

@@ -11,7 +11,7 @@ from scipy.special import expit
 
 from ..errors import InputError
 from ..utils.validation import check_integer
-from .base import Likelihood, SquaredDistance
+from .base import CERTAIN, Likelihood, SquaredDistance
 
 __all__ = ["Bernoulli"]
 
@@ -82,6 +82,10 @@ class Bernoulli(Likelihood):
     def squared_distance(self, start: np.ndarray, end: np.ndarray) -> np.ndarray:
         """Return Σ(ψ − ψ')²."""
         return np.sum(self._arc_between(start, end) ** 2, axis=-1)
+
+    def certain(self, z: np.ndarray) -> np.ndarray:
+        """Whether all logits are 36 or more away from zero, for z (n, C): (n,)."""
+        return np.asarray((np.abs(z) > CERTAIN).all(axis=1))
 
     def bhattacharyya(self, start: np.ndarray, end: np.ndarray) -> np.ndarray:
         r"""Return :math:`\sum\tfrac12\log(1 + (\sinh δ/\cosh s)^2)` per coin.

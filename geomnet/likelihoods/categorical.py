@@ -12,7 +12,7 @@ from scipy.special import log_softmax, logsumexp, softmax
 
 from ..errors import InputError
 from ..utils.validation import check_integer
-from .base import Likelihood, SquaredDistance
+from .base import CERTAIN, Likelihood, SquaredDistance
 
 __all__ = ["Categorical"]
 
@@ -206,6 +206,13 @@ class Categorical(Likelihood):
             right = np.log(np.where(tiny, times, np.sin(times * angle) / sin))
         z = 2 * np.logaddexp(left + log_s, right + log_t)
         return z - z.mean(axis=-1, keepdims=True)
+
+    def certain(self, z: np.ndarray) -> np.ndarray:
+        """Whether the largest logit is above all others together by 36, for z (n, C): (n,)."""
+        top = z.argmax(axis=1)
+        others = z.copy()
+        others[np.arange(len(z)), top] = -np.inf
+        return np.asarray(z.max(axis=1) - logsumexp(others, axis=1) > CERTAIN)
 
     def gauge_projector(self) -> np.ndarray:
         """Centring: a common shift of the logits changes nothing."""

@@ -3,7 +3,7 @@ r"""Feed-forward networks of varying widths, with skips: as they are trained els
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
@@ -48,6 +48,9 @@ class FeedForward(Architecture):
     skips : mapping or sequence, optional
         ``{l: s}`` makes layer l the residual x_l + s·σ(W_lx_l + b_l); ``{l: (k, s)}`` adds state k
         instead of x_l. Held as a tuple of (l, k, s).
+    classes : tuple, optional
+        What the labels were called that the outputs tell apart, in their order, where the network
+        was read from a classifier: labels of data are held against them.
 
     Examples
     --------
@@ -64,6 +67,7 @@ class FeedForward(Architecture):
     activations: Any = "tanh"
     biases: Any = True
     skips: Any = ()
+    classes: tuple[Any, ...] | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.widths, (Sequence, np.ndarray)) or isinstance(self.widths, str):
@@ -149,7 +153,8 @@ class FeedForward(Architecture):
         """Network and parameters of a fitted ``MLPClassifier`` or ``MLPRegressor``.
 
         Outputs are logits (the classifier's softmax or logistic function is the likelihood's) or
-        means. A classifier of two classes has one logit, for ``gn.Bernoulli()``; of more,
+        means; labels of data are held against ``model.classes_``. A classifier of two classes has
+        one logit, for ``gn.Bernoulli()``; of more,
         ``gn.Categorical(len(model.classes_))``; one of k labels at once (multilabel) goes with
         ``gn.Bernoulli(k)``, and a regressor with ``gn.Gaussian(sigma, dim)``.
 
@@ -166,9 +171,10 @@ class FeedForward(Architecture):
         >>> fisher.eigvalsh(k=3).shape
         (3,)
         """
-        from .readers.sklearn import read_sklearn
+        from .readers.sklearn import classes_of, read_sklearn
 
-        return cls.from_arrays(*read_sklearn(model))
+        network, theta = cls.from_arrays(*read_sklearn(model))
+        return replace(network, classes=classes_of(model)), theta
 
     @classmethod
     def from_torch(cls, module: Any, example: Any = None) -> tuple[FeedForward, Array]:
@@ -250,7 +256,7 @@ class FeedForward(Architecture):
 
     def as_model(self) -> Model:
         """The network as a model; its last layer is the head."""
-        return ProgramModel(
+        found = ProgramModel(
             self.program,
             tuple(Layer(f"layer {m.layer}", m.start, m.stop, LayerKind.AFFINE) for m in self.maps),
             self.dim,
@@ -259,6 +265,8 @@ class FeedForward(Architecture):
             Head(self.maps[-1], activation_named(self.activations[-1])),
             self._chain,
         )
+        found.classes = self.classes
+        return found
 
     def _chain(self, theta: Array, points: Array) -> StateChain:
         """States before the last layer that are as wide as the last of them, without a break.
@@ -289,7 +297,8 @@ class FeedForward(Architecture):
             *(split_rows(theta, place, stream, unit, share) for place in self.maps)
         )
         skips = {layer: (source, scale) for layer, source, scale in self.skips}
-        return FeedForward.from_arrays(matrices, biases, self.activations, skips)
+        wide, vector = FeedForward.from_arrays(matrices, biases, self.activations, skips)
+        return replace(wide, classes=self.classes), vector
 
     def init(self, seed: int | np.random.Generator = 0) -> Array:
         """Draw parameters, (p,): W ~ N(0, g²/in), g² = 2 for ReLU and 1 else, biases zero."""

@@ -197,6 +197,8 @@ class Model(ABC):
     readout_map: AffineMap | None = None
     """Where a readout that was added lies in θ; it is the head then."""
     theta: Array | None = None
+    classes: tuple[object, ...] | None = None
+    """What labels are called, in the order of the outputs, where a classifier told."""
     architecture: Wideable | None = None
     """The network of ours that it was made of, which a split unit makes wider."""
 
@@ -297,6 +299,31 @@ class Model(ABC):
             readout = Readout(weight.copy(), bias.copy())
             theta = theta[: self.readout_map.start]
         return theta.reshape(self.parameters_shape).copy(), readout
+
+    def coded(self, labels: ArrayLike) -> ArrayLike:
+        """Labels as places among the classes that the outputs tell apart, where they are known.
+
+        Raises
+        ------
+        InputError
+            For a label that is none of them.
+        """
+        if self.classes is None:
+            return labels
+        given, known = np.asarray(labels), np.asarray(self.classes)
+        order = np.argsort(known, kind="stable")
+        try:
+            place = np.searchsorted(known, given, sorter=order)
+            code = order[np.minimum(place, len(known) - 1)]
+            wrong = known[code] != given
+        except TypeError:
+            code, wrong = np.zeros(given.shape, dtype=int), np.ones(given.shape, dtype=bool)
+        if np.any(wrong):
+            raise InputError(
+                f"labels: {given[wrong].tolist()[0]!r} is none of the classes that the network "
+                f"was trained on, {list(self.classes)}; give labels as the classifier has them"
+            )
+        return np.asarray(code)
 
     @property
     def own_theta(self) -> Array:

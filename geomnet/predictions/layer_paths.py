@@ -73,4 +73,5 @@ def layer_predictions(
     chain = found.chain(found.own_theta, sample.points)
     z = np.stack([found.read(found.own_theta, state) for state in chain.states])
     names = [f"layer {number}" if number else "input" for number in chain.numbers]
-    return Predictions(likelihood, z, sample.weights, sample.labels, tuple(names))
+    labels = None if sample.labels is None else found.coded(sample.labels)
+    return Predictions(likelihood, z, sample.weights, labels, tuple(names))

@@ -64,14 +64,14 @@ class TrainingTask:
             if data is not None and dim not in (None, data.dim):
                 raise InputError(f"{name}: has {data.dim} columns, the network takes {dim}")
 
-    def learned(self) -> np.ndarray:
-        """Targets of the sample, checked by the likelihood."""
-        return _targets(self.sample, self.likelihood, self.targets, "sample")
+    def learned(self, network: Model | None = None) -> np.ndarray:
+        """Targets of the sample, checked by the likelihood; labels as a network calls them."""
+        return _targets(self.sample, self.likelihood, self.targets, "sample", network)
 
-    def held_out(self) -> np.ndarray:
+    def held_out(self, network: Model | None = None) -> np.ndarray:
         """Targets of the held-out data."""
         assert self.heldout is not None
-        return _targets(self.heldout, self.likelihood, None, "heldout")
+        return _targets(self.heldout, self.likelihood, None, "heldout", network)
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,10 +109,10 @@ def problem_of(
             f"network gives {found.n_outputs}"
         )
     start = _drawn(network, found, rng)
-    objective = ModelObjective(found, likelihood, sample, task.learned(), options.weight_decay)
+    objective = ModelObjective(found, likelihood, sample, task.learned(found), options.weight_decay)
     evaluation = None
     if task.heldout is not None:
-        evaluation = ModelObjective(found, likelihood, task.heldout, task.held_out(), 0.0)
+        evaluation = ModelObjective(found, likelihood, task.heldout, task.held_out(found), 0.0)
     return TrainingProblem(objective, evaluation, start)
 
 
@@ -210,10 +210,15 @@ def _action(network: Network, task: TrainingTask) -> tuple[Action | None, float]
 
 
 def _targets(
-    sample: Sample, likelihood: Likelihood, targets: ArrayLike | None, name: str
+    sample: Sample,
+    likelihood: Likelihood,
+    targets: ArrayLike | None,
+    name: str,
+    network: Model | None,
 ) -> np.ndarray:
-    if targets is None:
-        targets = sample.labels if sample.labels is not None else sample.target
-    if targets is None:
-        raise InputError(f"{name}: has neither labels nor a target to learn; give targets")
-    return likelihood.check_targets(targets, sample.n)
+    labels = sample.labels if targets is None else targets
+    if labels is None:
+        if sample.target is None:
+            raise InputError(f"{name}: has neither labels nor a target to learn; give targets")
+        return likelihood.check_targets(sample.target, sample.n)
+    return likelihood.check_targets(labels if network is None else network.coded(labels), sample.n)

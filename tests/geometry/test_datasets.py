@@ -410,3 +410,40 @@ def test_equal_rows_with_two_targets_are_refused():
     points, _ = original("iris")
     with pytest.raises(gn.InputError, match=r"^target: points 101 and 142 are equal"):
         load_split("iris", target=points + np.arange(150)[:, None])
+
+
+# -- tables without a header ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("1.5,1.5\n2,3\n4,7\n5,1\n", "its first line is all numbers"),
+        ("1,1\n2,3\n4,7\n", "its first line is all numbers"),
+        ("\n1.5,1.5\n2,3\n4,7\n", "its first line is all numbers"),
+        ("5.1,3.5,setosa\n4.9,3.0,setosa\n6.1,2.9,versicolor\n", "holds '5.1', a value"),
+        ("5,3,setosa\n4,3,setosa\n6,2,versicolor\n", "holds 'setosa', a value"),
+        ('-1,"a, b"\n2,c\n3,d\n', "holds '-1', a value"),
+    ],
+)
+def test_a_first_row_of_data_is_never_taken_for_names(tmp_path, text, said):
+    path = tmp_path / "table.csv"
+    path.write_text(text)
+    label = None if said.startswith("its first line is") else "label"
+    with pytest.raises(gn.InputError, match=f"{said}.*no header"):
+        gn.datasets.load(path, label_column=label)
+
+
+@pytest.mark.parametrize(
+    ("text", "dim"),
+    [
+        ("a,a\n1,2\n3,4\n5,7\n", 2),
+        ("2019,2020,x\n1,2,3\n3,4,5\n5,7,9\n", 3),
+        ("1e,b\n1,2\n3,4\n", 2),
+    ],
+)
+def test_names_that_look_odd_are_names(tmp_path, text, dim):
+    path = tmp_path / "table.csv"
+    path.write_text(text)
+    sample = gn.datasets.load(path)
+    assert (sample.n, sample.dim) == (text.count("\n") - 1, dim)

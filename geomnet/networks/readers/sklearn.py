@@ -10,7 +10,7 @@ from ...errors import InputError
 from ...utils.arrays import Array
 from ...utils.validation import check_array
 
-__all__ = ["Reading", "read_sklearn"]
+__all__ = ["Reading", "classes_of", "read_sklearn"]
 
 Reading = tuple[list[Array], list[Array | None], list[str], dict[int, tuple[int, float]]]
 """Weights, biases, activations and skips of a network, layer by layer."""
@@ -86,6 +86,17 @@ def read_sklearn(model: Any) -> Reading:
         weights.append(np.array(weight.T, order="C"))
         biases.append(bias.copy())
     return weights, biases, [model.activation] * (len(weights) - 1) + ["identity"], {}
+
+
+def classes_of(model: Any) -> tuple[Any, ...] | None:
+    """What a fitted classifier calls its classes, in the order of its outputs.
+
+    None of a regressor, and of a classifier of several labels at once.
+    """
+    several = getattr(model, "out_activation_", "") == "logistic" and model.n_outputs_ > 1
+    if several or not hasattr(model, "classes_"):
+        return None
+    return tuple(np.asarray(model.classes_).tolist())
 
 
 def _mend(model: Any) -> str:
