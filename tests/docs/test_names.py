@@ -22,18 +22,15 @@ def reference():
 
 
 def public():
-    """Every class and function of every room, by the shortest name that finds it."""
+    """Every class and function of every room, by its name at the top or in its room."""
     top = {getattr(gn, name): name for name in gn.__all__ if callable(getattr(gn, name))}
-    rooms = {getattr(gn, name): name for name in gn.__all__ if inspect.ismodule(getattr(gn, name))}
+    rooms = {getattr(gn, name) for name in gn.__all__ if inspect.ismodule(getattr(gn, name))}
     names = dict.fromkeys(top.values())
-    for room, called in rooms.items():  # of two names of a room the last
+    for room in rooms:
         for name in getattr(room, "__all__", ()):
             value = getattr(room, name)
             if callable(value) and value not in top:
-                home = (
-                    "geometry.datasets" if called == "datasets" else called
-                )  # a module's own name
-                names[f"{home}.{name}"] = None
+                names[f"{room.__name__.removeprefix('geomnet.')}.{name}"] = None
     return list(names)
 
 
