@@ -40,8 +40,7 @@ def purpose(room):
     docstring = ast.get_docstring(ast.parse(sources(room)[0].read_text(encoding="utf-8")))
     line = docstring.split("\n")[0].split(". ")[0].rstrip(".").replace("``", "")
     name, _, rest = line.partition(": ")
-    text = rest if name.lower() == room else line
-    return text[0].upper() + text[1:]
+    return rest[0].upper() + rest[1:] if name.lower() == room else line
 
 
 def imported(path, rooms):
