@@ -30,7 +30,9 @@ def public():
         for name in getattr(room, "__all__", ()):
             value = getattr(room, name)
             if callable(value) and value not in top:
-                home = "geometry.datasets" if called == "datasets" else called  # a module's own name
+                home = (
+                    "geometry.datasets" if called == "datasets" else called
+                )  # a module's own name
                 names[f"{home}.{name}"] = None
     return list(names)
 
