@@ -8,7 +8,7 @@ dropped. A map used at several stages takes the mean of A and the sum of B over 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -152,9 +152,10 @@ class KroneckerFisher(GramOperator):
 
     def diag(self) -> Array:
         """Diagonals of B by those of A, (p,)."""
-        return self._joined(
-            np.outer(np.diag(b), np.diag(a)) for a, b in zip(self.inputs, self.signals)
-        )
+        found = np.empty(self.n_parameters)
+        for place, a, b in zip(self.maps, self.inputs, self.signals):
+            _write(place, np.outer(np.diag(b), np.diag(a)), found)
+        return found
 
     def trace(self) -> float:
         """Sum of tr A · tr B."""
@@ -202,32 +203,28 @@ class KroneckerFisher(GramOperator):
             turned /= np.outer(eigen.signals, eigen.inputs) + damping
             return np.asarray(eigen.signal_vectors @ turned @ eigen.input_vectors.T)
 
-        return self._apply(b, invert)
+        found: Array = self._each(b[None], invert)[0]
+        return found
 
     # -- map by map ----------------------------------------------------------------------------
 
     def _each(self, rows: Array, function: Callable[[int, Array], Array]) -> Array:
-        """Apply a function to every map's block of every row (k, p)."""
-        return np.array([self._apply(row, function) for row in rows]).reshape(rows.shape)
-
-    def _apply(self, v: Array, function: Callable[[int, Array], Array]) -> Array:
-        """Apply a function to every map's (out, in + 1) block of a vector."""
-        blocks = []
-        for index, place in enumerate(self.maps):
-            matrix, offset = place.split(v)
-            block = matrix if offset is None else np.column_stack([matrix, offset])
-            blocks.append(function(index, block))
-        return self._joined(blocks)
-
-    def _joined(self, blocks: Iterable[Array]) -> Array:
-        """The vector (p,) whose blocks (out, in + 1) these are."""
-        found = np.empty(self.n_parameters)
-        for place, block in zip(self.maps, blocks):
-            matrix, offset = place.split(found)
-            matrix[...] = block[:, : place.inputs]
-            if offset is not None:
-                offset[...] = block[:, -1]
+        """Apply a function to every map's (out, in + 1) block of every row (k, p)."""
+        found = np.empty_like(rows)
+        for row, to in zip(rows, found):
+            for index, place in enumerate(self.maps):
+                matrix, offset = place.split(row)
+                block = matrix if offset is None else np.column_stack([matrix, offset])
+                _write(place, function(index, block), to)
         return found
+
+
+def _write(place: AffineMap, block: Array, to: Array) -> None:
+    """Write a map's block (out, in + 1) to where it lies in a vector (p,)."""
+    matrix, offset = place.split(to)
+    matrix[...] = block[:, : place.inputs]
+    if offset is not None:
+        offset[...] = block[:, -1]
 
 
 def kronecker_factors(data: FisherData, n_parameters: int, memory_limit: int) -> KroneckerFisher:
