@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from itertools import pairwise
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -22,6 +22,7 @@ from ..geometry.sample import Sample
 from ..likelihoods import Bernoulli, Categorical, Likelihood
 from ..networks.layers.factors import Factors
 from ..networks.model import LinearisedModel, Model
+from ..utils.arrays import Array
 from ..utils.memory import keep_freed_memory
 
 __all__ = ["KINDS", "FisherData", "as_sample", "check_fit"]
@@ -114,7 +115,8 @@ class FisherData:
         """Covectors a datum."""
         if kind != "true":
             return n_draws if kind == "mc" else 1
-        return self.likelihood.score_factor(np.zeros((1, self.likelihood.n_parameters))).shape[1]
+        one = np.zeros((1, self.likelihood.n_parameters))
+        return int(self.likelihood.score_factor(one).shape[1])
 
     @cached_property
     def labels(self) -> np.ndarray:
@@ -136,7 +138,7 @@ class FisherData:
                 raise
             return self.likelihood.check_targets(target, self.n)
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         """What copies and pickles take: not the functions kept for products."""
         return {**self.__dict__, "_operators": {}}
 
@@ -164,7 +166,7 @@ class FisherData:
             drawn = self._targets[:, part]
             rows = np.stack([self.likelihood.residual(z, y) for y in drawn], axis=1)
             rows = rows / np.sqrt(len(drawn))
-        return rows * self._root[part]
+        return np.asarray(rows * self._root[part])
 
     def weighted_product(self, index: int, v: np.ndarray) -> np.ndarray:
         """Products wFv of vectors on the output of a chunk, (n, k, C)."""
@@ -172,11 +174,11 @@ class FisherData:
             if index not in self._operators:
                 z = self.z[self.slices[index]]
                 self._operators[index] = self.likelihood.fisher_operator(z)
-            found = self._operators[index](v)
+            found: Array = self._operators[index](v)
             found *= self._root[self.slices[index]] ** 2
             return found
         rows = self.covectors(index)
-        return (v @ np.swapaxes(rows, 1, 2)) @ rows
+        return np.asarray((v @ np.swapaxes(rows, 1, 2)) @ rows)
 
     def factors(self, index: int, keep: bool = False) -> list[Factors]:
         """Layer factors of a chunk, weights in the signals.

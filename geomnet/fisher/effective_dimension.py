@@ -3,7 +3,6 @@ r"""Effective dimension: how many directions of parameter space n data can tell 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 from scipy.special import logsumexp
@@ -16,7 +15,11 @@ from .information import FisherInformation
 __all__ = ["effective_dimension", "local_effective_dimension"]
 
 
-def effective_dimension(fishers: Any, n: int | None = None, gamma: float = 1.0) -> Estimate:
+def effective_dimension(
+    fishers: FisherInformation | Iterable[FisherInformation],
+    n: int | None = None,
+    gamma: float = 1.0,
+) -> Estimate:
     r"""Effective dimension of Abbas et al. (2021), global over draws of θ or at one θ.
 
     .. math:: d_{γ,n} = \frac{2\log\frac1V\int\sqrt{\det(I + κ\hat G(θ))}\,dθ}{\logκ},
@@ -80,7 +83,7 @@ def effective_dimension(fishers: Any, n: int | None = None, gamma: float = 1.0) 
     )
 
 
-def _checked(fishers: Any) -> list[FisherInformation]:
+def _checked(fishers: object) -> list[FisherInformation]:
     """One Fisher information or several, of one architecture."""
     if isinstance(fishers, FisherInformation):
         return [fishers]
@@ -97,7 +100,7 @@ def _checked(fishers: Any) -> list[FisherInformation]:
     return drawn
 
 
-def _resolution(n: Any, gamma: Any) -> float:
+def _resolution(n: int, gamma: float) -> float:
     """κ, what n data can tell apart; it must exceed 1."""
     count = check_integer("n", n, least=2)
     gamma = check_positive("gamma", gamma)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import copy
-from typing import Any
+from typing import Literal, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,6 +14,7 @@ from ..geometry.sample import Sample
 from ..likelihoods import Likelihood
 from ..linalg import GramOperator
 from ..networks import Readout, model
+from ..utils.arrays import Array
 from ..utils.validation import check_array, check_choice, check_integer
 from .data import KINDS, FisherData, as_sample
 from .dense import add_dense
@@ -175,7 +176,7 @@ class FisherInformation(GramOperator):
         size = max(1, self.memory_limit // 8 // max(1, each))
         return [slice(k, min(k + size, count)) for k in range(0, count, size)]
 
-    def products(self, directions: np.ndarray) -> np.ndarray:
+    def products(self, directions: Array) -> Array:
         """Products with the rows of a matrix (k, p): (k, p)."""
         found = np.zeros_like(directions)
         for batch in self._batches(len(directions)):
@@ -185,7 +186,7 @@ class FisherInformation(GramOperator):
                 found[batch] += chunk.pull(moved)
         return found
 
-    def push(self, directions: np.ndarray) -> np.ndarray:
+    def push(self, directions: Array) -> Array:
         """Changes √w·RJv of the whitened predictions along directions (k, p): (k, n·q)."""
         found = np.empty((len(directions), self._data.n, self._data.q))
         for batch in self._batches(len(directions)):
@@ -195,7 +196,7 @@ class FisherInformation(GramOperator):
                 found[batch, part] = np.moveaxis(moved @ np.swapaxes(rows, 1, 2), 1, 0)
         return found.reshape(len(directions), -1)
 
-    def pull(self, scores: np.ndarray) -> np.ndarray:
+    def pull(self, scores: Array) -> Array:
         """The adjoint of :meth:`push`: from (k, n·q) to (k, p)."""
         scores = scores.reshape(len(scores), self._data.n, self._data.q)
         found = np.zeros((len(scores), self.n_parameters))
@@ -210,19 +211,19 @@ class FisherInformation(GramOperator):
         each = self.likelihood.negative_log_likelihood(self.predictions, self._data.labels)
         return float(self.sample.weights @ each)
 
-    def gradient(self) -> np.ndarray:
+    def gradient(self) -> Array:
         """Gradient of :meth:`loss` in θ, (p,)."""
         targets = self._data.labels
-        found = np.zeros((1, self.n_parameters))
+        found: Array = np.zeros(self.n_parameters)
         for part, index in self._data.chunks():
             residual = self.likelihood.residual(self.predictions[part], targets[part])
             residual = residual * self.sample.weights[part, None]
-            found += self._data.linearised(index).pull(residual[:, None])
-        return found[0]
+            found += self._data.linearised(index).pull(residual[:, None])[0]
+        return found
 
     # -- the matrix in parts -------------------------------------------------------------------
 
-    def diag(self) -> np.ndarray:
+    def diag(self) -> Array:
         """Diagonal of G, (p,): the information each parameter holds by itself."""
         found = np.zeros(self.n_parameters)
         for _, index in self._data.chunks():
@@ -230,7 +231,13 @@ class FisherInformation(GramOperator):
                 found[factors.start : factors.stop] += factors.squares()
         return found
 
-    def trace(self, per_layer: bool = False) -> Any:
+    @overload
+    def trace(self, per_layer: Literal[False] = False) -> float: ...
+
+    @overload
+    def trace(self, per_layer: Literal[True]) -> Array: ...
+
+    def trace(self, per_layer: bool = False) -> float | Array:
         """Trace of G, or the traces of its layers' blocks, (layers,), which add up to it."""
         found = np.zeros(len(self.layers))
         for _, index in self._data.chunks():
@@ -238,7 +245,7 @@ class FisherInformation(GramOperator):
                 found[factors.layer] += factors.norms().sum()
         return found if per_layer else float(found.sum())
 
-    def dense(self, out: np.ndarray | None = None) -> np.ndarray:
+    def dense(self, out: Array | None = None) -> Array:
         """G itself, (p, p).
 
         Parameters
@@ -252,7 +259,8 @@ class FisherInformation(GramOperator):
             out = np.zeros((p, p))
         elif (
             not isinstance(out, np.ndarray)
-            or (out.shape, out.dtype) != ((p, p), np.float64)
+            or out.shape != (p, p)
+            or out.dtype != np.float64
             or not out.flags.writeable
         ):
             raise InputError(
@@ -272,7 +280,7 @@ class FisherInformation(GramOperator):
                 out[column.start : column.stop, row.start : row.stop] = block.T
         return out
 
-    def blocks(self) -> list[np.ndarray]:
+    def blocks(self) -> list[Array]:
         """Blocks of G on the diagonal, one a layer, each (p_l, p_l)."""
         sizes = [part.stop - part.start for part in self.layers]
         self.need(8 * sum(s * s for s in sizes), "the layers' blocks", "kfac() or diag()")
@@ -292,9 +300,9 @@ class FisherInformation(GramOperator):
 
     def kfac(self) -> KroneckerFisher:
         r"""Kronecker approximation :math:`E[bb^\top] ⊗ E[aa^\top]` of every affine map's block."""
-        return kronecker_factors(self._data, self.n_parameters)
+        return kronecker_factors(self._data, self.n_parameters, self.memory_limit)
 
-    def preconditioner(self, damping: float) -> Callable[[np.ndarray], np.ndarray]:
+    def preconditioner(self, damping: float) -> Callable[[Array], Array]:
         """The damped inverse of the Kronecker approximation, or of the diagonal without one."""
         try:
             kronecker = self.kfac()
@@ -302,7 +310,7 @@ class FisherInformation(GramOperator):
             return super().preconditioner(damping)
         return lambda v: kronecker.solve(v, damping)
 
-    def dual_gram(self) -> np.ndarray:
+    def dual_gram(self) -> Array:
         r"""Gram matrix :math:`K_{(ia)(jb)}` of the rows of √w·RJ, (n·q, n·q).
 
         Its eigenvalues are those of G that are not zero; with ``Gaussian(1, C)`` it is the
@@ -330,7 +338,7 @@ class FisherInformation(GramOperator):
         """
         return self.norm(self.theta) ** 2
 
-    def layer_norms(self) -> np.ndarray:
+    def layer_norms(self) -> Array:
         r"""Length :math:`\sqrt{θ_l^\top G_{ll}θ_l}` of every layer's own parameters, (layers,)."""
         moved = [np.zeros((self._data.n, self._data.q)) for _ in self.layers]
         for part, index in self._data.chunks():
@@ -344,7 +352,7 @@ class FisherInformation(GramOperator):
         return float(self.layer_norms().sum())
 
 
-def _frozen(array: np.ndarray) -> np.ndarray:
+def _frozen(array: Array) -> Array:
     """Copy that nobody can change: what was computed from it stays true."""
     array = array.copy()
     array.setflags(write=False)

@@ -3,7 +3,6 @@ r"""The Fisher information as a Riemannian metric on parameter space."""
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -85,7 +84,7 @@ class ParameterFisherMetric(ChartMetric):
             f"{fisher.likelihood}, damping={self.damping:g})"
         )
 
-    def __reduce__(self) -> Any:
+    def __reduce__(self) -> tuple[object, ...]:
         """Copies and pickles are made anew, as the cache is not theirs."""
         fisher = self._origin
         return _remade, (
@@ -102,7 +101,9 @@ class ParameterFisherMetric(ChartMetric):
         (theta,) = check_batches(self.space.shape, theta=theta)
         return self._at(np.ascontiguousarray(theta).tobytes())
 
-    def inner_product(self, tangent_vec_a: Any, tangent_vec_b: Any, base_point: Any) -> np.ndarray:
+    def inner_product(
+        self, tangent_vec_a: ArrayLike, tangent_vec_b: ArrayLike, base_point: ArrayLike
+    ) -> np.ndarray:
         """Inner products of tangent vectors (..., p), by products with the Jacobian."""
         a, b, base = check_batches(
             self.space.shape,
@@ -116,7 +117,8 @@ class ParameterFisherMetric(ChartMetric):
             np.vdot(*self.fisher(theta).push(np.stack(pair)))
             for *pair, theta in zip(a.reshape(-1, p), b.reshape(-1, p), base.reshape(-1, p))
         ]
-        return found + np.reshape(pushed, shape)
+        products: np.ndarray = found + np.reshape(pushed, shape)
+        return products
 
     def _matrices(self, points: np.ndarray) -> np.ndarray:
         """G + δI at points (k, p)."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from enum import StrEnum
+from typing import Protocol, TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from scipy.sparse.linalg import LinearOperator, cg
 
@@ -13,16 +15,26 @@ from ..errors import ConvergenceError, InputError
 from ..utils.arrays import Array
 from .spectrum import MIDDLE, Decomposable, SpectralMethod, matrix_of, method_for
 
-__all__ = ["DampedSystem"]
+__all__ = ["DampedSystem", "SolveMethod"]
+
+Cholesky: TypeAlias = tuple[Array, bool]  # of scipy: the triangle, and whether it is the lower
+
+
+class SolveMethod(StrEnum):
+    """How a damped system is solved."""
+
+    AUTO = "auto"
+    CHOLESKY = "cholesky"
+    CG = "cg"
 
 
 class _Preconditioned(Decomposable, Protocol):
     """An operator with what conjugate gradients ask besides."""
 
-    def trace(self) -> Any:
+    def trace(self) -> float:
         """Trace of G."""
 
-    def matvec(self, v: Any) -> Array:
+    def matvec(self, v: ArrayLike) -> Array:
         """Product with a vector."""
 
     def preconditioner(self, damping: float) -> Callable[[Array], Array]:
@@ -39,13 +51,13 @@ class DampedSystem:
 
     def __init__(self, operator: _Preconditioned) -> None:
         self.operator = operator
-        self._factor: tuple[float, bool, Any] | None = None
+        self._factor: tuple[float, bool, Cholesky] | None = None
 
-    def solve(self, b: Array, damping: float, method: str, tolerance: float) -> Array:
+    def solve(self, b: Array, damping: float, method: SolveMethod, tolerance: float) -> Array:
         """Solution of (G + δI)x = b."""
         operator = self.operator
         large = method_for(operator, SpectralMethod.AUTO, MIDDLE) is SpectralMethod.LANCZOS
-        if method == "cg" or (method == "auto" and large):
+        if method is SolveMethod.CG or (method is SolveMethod.AUTO and large):
             return self._conjugate_gradients(b, damping, tolerance)
         dual, factor = self._cholesky(damping)
         if not dual:
@@ -59,7 +71,7 @@ class DampedSystem:
         x = invert(b)
         return x + invert(b - operator.matvec(x) - damping * x)
 
-    def _cholesky(self, damping: float) -> tuple[bool, Any]:
+    def _cholesky(self, damping: float) -> tuple[bool, Cholesky]:
         """Cholesky factor of the smaller matrix plus δ: (whether it is the Gram matrix, factor)."""
         kept = self._factor  # another thread may put its own there
         if kept is None or kept[0] != damping:

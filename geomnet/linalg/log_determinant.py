@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from scipy.linalg import cho_factor
@@ -39,7 +39,7 @@ class LogDetMethod(StrEnum):
 class _Traced(Decomposable, Protocol):
     """An operator that knows its trace."""
 
-    def trace(self) -> Any:
+    def trace(self) -> float:
         """Trace of G."""
 
 

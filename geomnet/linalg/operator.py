@@ -11,10 +11,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any
 from weakref import proxy
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.sparse.linalg import LinearOperator
 
 from ..errors import InputError
@@ -22,7 +22,7 @@ from ..utils.arrays import Array
 from ..utils.validation import check_array, check_choice, check_positive
 from .estimate import Estimate
 from .kept import Kept
-from .linear_systems import DampedSystem
+from .linear_systems import DampedSystem, SolveMethod
 from .log_determinant import log_determinant
 from .spectrum import eigenpairs, eigenvalues
 
@@ -80,7 +80,7 @@ class GramOperator(ABC):
         self.need(8 * m * m, f"the dual Gram matrix of {m} rows", "eigvalsh(k)")
         return self.push(self.pull(np.eye(m)))
 
-    def trace(self) -> Any:
+    def trace(self) -> float:
         """Trace of G."""
         return float(np.trace(self._smaller()))
 
@@ -117,18 +117,18 @@ class GramOperator(ABC):
         """The rank is at most min(p, m)."""
         return min(self.n_columns, self.n_rows)
 
-    def matvec(self, v: Any) -> Array:
+    def matvec(self, v: ArrayLike) -> Array:
         """Product Gv with a vector (p,)."""
         v = check_array("v", v, shape=(self.n_columns,))
         found: Array = self.products(v[None])[0]
         return found
 
-    def matmat(self, vectors: Any) -> Array:
+    def matmat(self, vectors: ArrayLike) -> Array:
         """Products with the columns of a matrix (p, k), as many in one pass as memory allows."""
         vectors = check_array("vectors", vectors, shape=(self.n_columns, None))
         return np.ascontiguousarray(self.products(np.ascontiguousarray(vectors.T)).T)
 
-    def __matmul__(self, vectors: Any) -> Array:
+    def __matmul__(self, vectors: ArrayLike) -> Array:
         """Product with a vector (p,) or a matrix (p, k)."""
         return self.matvec(vectors) if np.ndim(vectors) == 1 else self.matmat(vectors)
 
@@ -143,7 +143,7 @@ class GramOperator(ABC):
             dtype=np.float64,
         )
 
-    def norm(self, v: Any) -> float:
+    def norm(self, v: ArrayLike) -> float:
         """Length √(vᵀGv) of a vector (p,)."""
         v = check_array("v", v, shape=(self.n_columns,))
         return float(np.linalg.norm(self.push(v[None])))
@@ -160,7 +160,7 @@ class GramOperator(ABC):
         """The solver of damped systems; it lives as long as this."""
         return DampedSystem(proxy(self))
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         """What copies and pickles take: all but what solvers keep."""
         return {name: v for name, v in self.__dict__.items() if name not in ("_kept", "_system")}
 
@@ -229,7 +229,7 @@ class GramOperator(ABC):
         return float(np.sum(np.log(values)))
 
     def solve(
-        self, b: Any, damping: float, method: str = "auto", *, tolerance: float = 1e-10
+        self, b: ArrayLike, damping: float, method: str = "auto", *, tolerance: float = 1e-10
     ) -> Array:
         """Solution of (G + δI)x = b, (p,): the natural gradient, of a gradient b.
 
@@ -250,8 +250,8 @@ class GramOperator(ABC):
             Where conjugate gradients do not get there; the error carries what they reached.
         """
         b = check_array("b", b, shape=(self.n_columns,))
-        check_choice("method", method, ("auto", "cholesky", "cg"))
-        return self._system.solve(b, check_positive("damping", damping), method, tolerance)
+        chosen = SolveMethod(check_choice("method", method, tuple(SolveMethod)))
+        return self._system.solve(b, check_positive("damping", damping), chosen, tolerance)
 
     # -- memory --------------------------------------------------------------------------------
 

@@ -23,6 +23,7 @@ __all__ = [
     "Decomposable",
     "SpectralMethod",
     "apply_smaller",
+    "count_of",
     "eigenpairs",
     "eigenvalues",
     "matrix_of",
@@ -107,12 +108,19 @@ def apply_smaller(operator: Decomposable, block: Array) -> Array:
     return operator.push(operator.pull(block))
 
 
-def eigenvalues(operator: Decomposable, kept: Kept, k: int | None, method: str) -> Array:
-    """Eigenvalues, largest first: those asked for, or all p."""
-    p, side = operator.n_columns, side_of(operator)
+def count_of(operator: Decomposable, k: int | None) -> int:
+    """How many eigenvalues are asked for: all p, or k of them."""
+    p = operator.n_columns
     count = p if k is None else check_integer("k", k, least=1)
     if count > p:
         raise InputError(f"k: G has {p} eigenvalues, {k} were asked for")
+    return count
+
+
+def eigenvalues(operator: Decomposable, kept: Kept, k: int | None, method: str) -> Array:
+    """Eigenvalues, largest first: those asked for, or all p."""
+    p, side = operator.n_columns, side_of(operator)
+    count = count_of(operator, k)
     if kept.values is not None and method == SpectralMethod.AUTO:
         return kept.values[:count].copy()
     few = k is not None and 10 * k < side

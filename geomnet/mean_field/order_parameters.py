@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import autograd
 import numpy as np
 
 from ..errors import ConvergenceError, InputError
 from ..networks.layers.activations import activation_named
+from ..utils.arrays import Array
 from .gaussian_expectation import Linearise, mean_products
 
 __all__ = ["OrderParameters", "linearised_activation", "propagate"]
@@ -46,7 +46,7 @@ class OrderParameters:
     error: float
 
 
-def linearised_activation(activation: Any) -> Linearise:
+def linearised_activation(activation: str | Callable[[Array], Array]) -> Linearise:
     """Values and slopes of an activation: by hand for a name, by autograd for a callable.
 
     Raises
@@ -85,7 +85,7 @@ def linearised_activation(activation: Any) -> Linearise:
 
 
 def propagate(
-    activation: str | Callable[[Any], Any],
+    activation: str | Callable[[Array], Array],
     depth: int,
     weight_variance: float,
     bias_variance: float,

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 import autograd.numpy as anp
 import numpy as np
+
+from ..utils.arrays import Array
 
 __all__ = ["FunctionNetwork", "Measurement", "SimulatedSpectrum"]
 
@@ -81,10 +82,10 @@ class SimulatedSpectrum:
 class FunctionNetwork:
     """A feed-forward network of any activation, in ``autograd.numpy``."""
 
-    activation: Callable[[Any], Any]
+    activation: Callable[[Array], Array]
     units: tuple[int, ...]
 
-    def __call__(self, theta: Any, points: Any) -> Any:
+    def __call__(self, theta: Array, points: Array) -> Array:
         """Outputs on points (n, d): (n, C)."""
         state, start = points, 0
         for layer, (fan_in, fan_out) in enumerate(pairwise(self.units)):

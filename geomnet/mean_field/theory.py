@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 from scipy.linalg import eigvalsh
@@ -19,6 +18,7 @@ from ..errors import InputError
 from ..fisher.information import FisherInformation
 from ..likelihoods import Gaussian
 from ..networks import FeedForward
+from ..utils.arrays import Array
 from ..utils.validation import check_array, check_integer, check_positive
 from .order_parameters import OrderParameters, linearised_activation, propagate
 from .simulation import FunctionNetwork, Measurement, SimulatedSpectrum
@@ -99,7 +99,7 @@ class MeanField:
 
     Examples
     --------
-    >>> from geomnet.fisher.mean_field import MeanField
+    >>> from geomnet.mean_field import MeanField
     >>> theory = MeanField("relu", depth=3, weight_variance=2.0, bias_variance=0.1)
     >>> round(theory.kappa_1, 5), round(theory.kappa_2, 5)
     (1.575, 0.40149)
@@ -107,7 +107,7 @@ class MeanField:
     826.5
     """
 
-    activation: str | Callable[[Any], Any]
+    activation: str | Callable[[Array], Array]
     depth: int
     weight_variance: float
     bias_variance: float = 0.0
@@ -258,7 +258,7 @@ class MeanField:
 
     def draw(
         self, width: int, outputs: int = 1, seed: int | np.random.Generator = 0
-    ) -> tuple[Any, np.ndarray]:
+    ) -> tuple[FeedForward | FunctionNetwork, Array]:
         """Draw a network of the ensemble.
 
         Parameters

@@ -18,6 +18,7 @@ from geomnet.linalg import (
 
 RNG = np.random.default_rng(0)
 WIDE, TALL, OTHER = (RNG.normal(size=shape) for shape in ((4, 9), (12, 5), (3, 9)))
+SINGULAR = np.linalg.qr(RNG.normal(size=(7, 4)))[0] * [1.0, 1e-3, 1e-6, 0.0]
 DEFICIENT = RNG.normal(size=(8, 2)) @ RNG.normal(size=(2, 6))
 
 
@@ -29,10 +30,17 @@ def network():
     return fisher, fisher.push(np.eye(14)).T
 
 
+def kronecker():
+    factors = network()[0].kfac()
+    return factors, factors.push(np.eye(14)).T
+
+
+FISHER, KRONECKER = network(), kronecker()
 CASES = {
     "wide": (MatrixOperator(WIDE), WIDE),
     "tall": (MatrixOperator(TALL), TALL),
     "deficient": (MatrixOperator(DEFICIENT), DEFICIENT),
+    "nearly singular": (MatrixOperator(SINGULAR), SINGULAR),
     "scaled": (ScaledOperator(2.5, MatrixOperator(TALL)), np.sqrt(2.5) * TALL),
     "sum": (SumOperator([MatrixOperator(WIDE), MatrixOperator(OTHER)]), np.vstack([WIDE, OTHER])),
     "blocks": (
@@ -45,7 +53,12 @@ CASES = {
         ]),
         np.vstack([block_diag(WIDE, np.sqrt(0.5) * TALL), np.hstack([OTHER, np.ones((3, 5))])]),
     ),
-    "Fisher": network(),
+    "scaled Fisher": (ScaledOperator(0.5, FISHER[0]), np.sqrt(0.5) * FISHER[1]),
+    "Fisher": FISHER,
+    "Kronecker": KRONECKER,
+    "Fisher and Kronecker": (
+        BlockDiagonal([FISHER[0], KRONECKER[0]]), block_diag(FISHER[1], KRONECKER[1])
+    ),
 }  # fmt: skip
 each = pytest.mark.parametrize("name", CASES)
 
@@ -126,6 +139,26 @@ def test_damped_systems(name, method):
     assert inverse.logdet() == pytest.approx(-operator.logdet(0.3))
 
 
+@pytest.mark.parametrize("method", ["cholesky", "cg"])
+def test_a_multiple_is_solved_as_what_it_multiplies(method):
+    b, once = np.arange(1.0, 6.0), MatrixOperator(TALL)
+    expected = once.solve(b / 2.5, 0.1 / 2.5, method)
+    np.testing.assert_array_equal(ScaledOperator(2.5, once).solve(b, 0.1, method), expected)
+
+
+def test_stochastic_log_determinants_of_blocks_add_up_with_their_errors():
+    rng = np.random.default_rng(3)
+    parts = [MatrixOperator(rng.normal(size=(n, 40))) for n in (60, 50)]
+    each = [part.logdet(0.5, method="stochastic") for part in parts]
+    found = BlockDiagonal(parts).logdet(0.5, method="stochastic")
+    assert found == sum(each)
+    assert found.standard_error == sum(value.standard_error for value in each) > 0
+    assert found.method == "Lanczos quadrature, 8 probes"
+    scaled = ScaledOperator(2.0, parts[0]).logdet(1.0, method="stochastic")
+    assert scaled == pytest.approx(each[0] + 40 * np.log(2), rel=1e-12)
+    assert scaled.standard_error == each[0].standard_error
+
+
 def test_nearly_singular_without_damping_is_said():
     with pytest.raises(gn.InputError, match=r"damping: G \+ 1e-20 is singular to rounding"):
         MatrixOperator(DEFICIENT).solve(np.ones(6), 1e-20)
@@ -157,7 +190,14 @@ def test_what_solvers_keep_is_not_copied():
     ("make", "message"),
     [
         (lambda: SumOperator([MatrixOperator(WIDE), MatrixOperator(TALL)]), "terms: their sides"),
+        (lambda: SumOperator([]), "terms: expected one operator"),
         (lambda: BlockDiagonal([]), "blocks: expected one operator"),
+        (lambda: BlockDiagonal([MatrixOperator(WIDE)]).eigvalsh(10), "k: G has 9 eigenvalues, 10"),
+        (lambda: BlockDiagonal([MatrixOperator(WIDE)]).solve(WIDE, 1.0), "b: expected shape"),
+        (lambda: ScaledOperator(2.0, MatrixOperator(WIDE)).solve(np.ones(9), 0), "damping: "),
+        (lambda: KRONECKER[0].eigvalsh(15), "k: G has 14 eigenvalues, 15"),
+        (lambda: KRONECKER[0].solve(np.ones(14), 1.0, "qr"), "method: unknown 'qr'"),
+        (lambda: KRONECKER[0].logdet(1.0, method="qr"), "method: unknown 'qr'"),
         (lambda: ScaledOperator(0.0, MatrixOperator(WIDE)), "factor: "),
         (lambda: DampedInverse(MatrixOperator(WIDE), -1.0), "damping: "),
         (lambda: MatrixOperator([1.0, 2.0]), "matrix: expected 2 axes"),
