@@ -29,7 +29,7 @@ class Problem:
         return sum(a.size for a in (*self.weights, *self.biases))
 
 
-def plot_layers(widths: list[int], seed: int) -> tuple[list[Array], list[Array]]:
+def draw_layers(widths: list[int], seed: int) -> tuple[list[Array], list[Array]]:
     """W ~ N(0, 1/fan-in) and b ~ 0.1·N(0, 1), layer by layer from one generator."""
     rng = np.random.default_rng(seed)
     weights, biases = [], []
@@ -49,10 +49,10 @@ def digits() -> Array:
 def problem(name: str) -> Problem:
     """``mlp``: 64-64-64-10. ``residual``: 64→32, 16 blocks x + ¼tanh(Wx + b), 32→10."""
     if name == "mlp":
-        weights, biases = plot_layers([64, 64, 64, CLASSES], seed=0)
+        weights, biases = draw_layers([64, 64, 64, CLASSES], seed=0)
         skips: dict[int, float] = {}
     elif name == "residual":
-        weights, biases = plot_layers([64] + [WIDTH] * (DEPTH + 1) + [CLASSES], seed=0)
+        weights, biases = draw_layers([64] + [WIDTH] * (DEPTH + 1) + [CLASSES], seed=0)
         skips = dict.fromkeys(range(1, DEPTH + 1), STEP)
     else:
         raise ValueError(f"no problem of the name {name!r}")
