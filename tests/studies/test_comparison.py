@@ -9,7 +9,7 @@ import pytest
 from comparison_common import METRICS, QUICK, case, stretched
 
 import geomnet as gn
-from geomnet.geodesics import solve
+from geomnet.geodesics import plan
 from geomnet.studies import geodesics as study
 
 # -- lengths, distances, excess ---------------------------------------------------------------
@@ -182,7 +182,7 @@ def test_a_length_that_cannot_be_measured_is_a_problem_not_an_end(monkeypatch):
 
 def test_a_geodesic_that_does_not_converge_is_kept_and_owned_up_to(monkeypatch):
     monkeypatch.setattr(
-        solve,
+        plan,
         "PathNewtonCG",
         functools.partial(gn.geodesics.PathNewtonCG, max_iter=1, max_products=1),
     )

@@ -8,7 +8,7 @@ import pytest
 from comparison_common import METRICS, QUICK, SMALL, case, flowers, stretched
 
 import geomnet as gn
-from geomnet.geodesics import solve
+from geomnet.geodesics import plan
 from geomnet.studies import geodesics as study
 
 # -- least action -----------------------------------------------------------------------------
@@ -132,7 +132,7 @@ def test_the_law_holds_the_least_action_network_to_its_own_distance(monkeypatch)
 
 def test_a_least_action_geodesic_that_does_not_converge_is_named(monkeypatch):
     monkeypatch.setattr(
-        solve,
+        plan,
         "PathNewtonCG",
         functools.partial(gn.geodesics.PathNewtonCG, max_iter=1, max_products=1),
     )
